@@ -1,0 +1,60 @@
+"""semreg: tags and captions for pictures, through a layer of named concepts that people can read.
+
+>>> import semreg
+>>> annotator = semreg.load()
+>>> print(annotator("cat.jpg"))  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+from semreg.annotation import Annotation, Caption, Concept, Tag
+from semreg.errors import PictureError, SemregError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from semreg.annotator import Annotator, Options
+
+__all__ = [
+    "Annotation",
+    "Annotator",
+    "Caption",
+    "Concept",
+    "Options",
+    "PictureError",
+    "SemregError",
+    "Tag",
+    "load",
+]
+
+try:
+    __version__ = version("semreg")
+except PackageNotFoundError:  # run from a source tree that was never installed
+    __version__ = "0+unknown"
+
+
+def load(model: Path | str | None = None, device: str = "cpu") -> Annotator:
+    """Load a model: the default one, which is part of the package, or a model folder.
+
+    Args:
+        model: a folder that `semreg train` has written; None takes the default model.
+        device: "cpu", "cuda", ...
+
+    Raises:
+        SemregError: the folder is no model.
+    """
+    from semreg.annotator import Annotator
+
+    return Annotator.load(model, device)
+
+
+def __getattr__(name: str) -> Any:
+    # Annotator and Options bring torch along, which takes a second: they are imported when first asked for.
+    if name in ("Annotator", "Options"):
+        from semreg import annotator
+
+        return getattr(annotator, name)
+    raise AttributeError(f"module 'semreg' has no attribute {name!r}")

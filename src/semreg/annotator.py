@@ -1,0 +1,279 @@
+"""The way through, for users: a picture in, an Annotation out, in batches."""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+from semreg.annotation import Annotation, Caption, Concept, Tag
+from semreg.data.images import Source, prepare, read_picture
+from semreg.data.vocabulary import NEVER_PRODUCED, PADDING, SPECIAL, START, STOP
+from semreg.decoding import Hypotheses, beam_search, search_for
+from semreg.decoding.tag_scores import combine
+from semreg.errors import PictureError, SemregError
+from semreg.model.cnn_rnn import CnnRnn
+from semreg.model.decoder import path_probabilities
+from semreg.model.interfaces import Encoding
+from semreg.model_folder import ModelConfig, fingerprint, load_model
+
+DEFAULT_MODEL = Path(__file__).with_name("default_model")
+CONCEPT_FLOOR = 0.05  # concepts less probable than this are not worth telling
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to annotate.
+
+    Attributes:
+        beams: width of the beam search, for tags and captions; 1 is greedy.
+        n_best: captions for each picture, at most `beams`.
+        min_score: probability from which a tag is told; None takes the model's own threshold.
+        max_tags: tags at most, the most probable; None tells all.
+        batch_size: pictures that go through the model together.
+    """
+
+    beams: int = 3
+    n_best: int = 1
+    min_score: float | None = None
+    max_tags: int | None = None
+    batch_size: int = 16
+
+    def __post_init__(self) -> None:
+        if self.min_score is not None and not 0 <= self.min_score <= 1:
+            raise SemregError(f"min_score must lie in 0..1, is {self.min_score}: 0.5 is even odds")
+        if self.max_tags is not None and self.max_tags < 0:
+            raise SemregError(f"max_tags must be 0 or more, is {self.max_tags}: leave it out for all tags")
+        if self.batch_size < 1:
+            raise SemregError(f"batch_size must be at least 1, is {self.batch_size}: 16 is usual")
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Pictures read together.
+
+    Attributes:
+        sources: each with the sentence that says why it cannot be read, or None.
+        pictures: those that can, uint8 (G, 3, S, S), in order.
+    """
+
+    sources: list[tuple[Source, str | None]]
+    pictures: Tensor
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the model says of B pictures, in numbers.
+
+    Attributes:
+        concepts: s_hat, (B, K).
+        tag_path: the labels on the RNN's best path, for each picture; None without a tag decoder.
+        tag_scores: calibrated probability of every label, (B, L); None without a tag decoder.
+        captions: the n-best sentences; None without a caption decoder.
+    """
+
+    concepts: Tensor
+    tag_path: list[list[int]] | None
+    tag_scores: Tensor | None
+    captions: Hypotheses | None
+
+
+class Annotator:
+    """A model ready for use.
+
+    Args:
+        model: in evaluation mode.
+        config: its description.
+        name: NAME@HASH, written into every annotation.
+        device: where to compute; pictures are decoded on the CPU.
+    """
+
+    def __init__(self, model: CnnRnn, config: ModelConfig, name: str, device: str = "cpu") -> None:
+        self.model = model.to(device).eval()
+        self.config, self.name, self.device = config, name, torch.device(device)
+        self.concepts = config.concepts
+        self.labels: tuple[str, ...] = config.decoders["tags"].words if "tags" in config.decoders else ()
+        index = config.concept_vocabulary().of_token(self.labels)
+        known = config.supervised and self.labels and min(index) >= 0
+        self._label_concepts = torch.tensor(index, device=self.device) if known else None
+        self._preprocessing = config.preprocessing.build()
+
+    @classmethod
+    def load(cls, folder: Path | str | None = None, device: str = "cpu") -> Annotator:
+        """Load a model.
+
+        Args:
+            folder: a model folder; None takes the default model, which is part of the package.
+            device: "cpu", "cuda", ...
+
+        Raises:
+            SemregError: the folder is no model.
+        """
+        path = DEFAULT_MODEL if folder is None else Path(folder)
+        model, config = load_model(path)
+        return cls(model, config, f"{config.name}@{fingerprint(path)}", device)
+
+    def __call__(self, source: Source, options: Options | None = None) -> Annotation:
+        """Annotate one picture: a path, the bytes of a file, a Pillow picture or an array.
+
+        Raises:
+            PictureError: it cannot be read.
+        """
+        picture = self._read(source)
+        return self._annotations(picture[None], [_name(source)], options or Options())[0]
+
+    def annotate(self, sources: Iterable[Source], options: Options | None = None) -> Iterator[Annotation]:
+        """Annotate many pictures, one annotation each, in their order; decoding runs beside the model.
+
+        A picture that cannot be read gives an annotation whose `error` says why.
+        """
+        options = options or Options()
+        for batch in self.read(sources, options.batch_size):
+            names = [_name(source) for source, problem in batch.sources if problem is None]
+            done = iter(self._annotations(batch.pictures, names, options))
+            for source, problem in batch.sources:
+                yield next(done) if problem is None else Annotation.failed(_name(source), problem, self.name)
+
+    def read(self, sources: Iterable[Source], batch_size: int) -> Iterator[Batch]:
+        """Read pictures into batches, ahead of their use; what cannot be read is named in its batch."""
+        pictures = _ahead(self._try, sources, 2 * batch_size)
+        empty = torch.empty(0, 3, self._preprocessing.size, self._preprocessing.size, dtype=torch.uint8)
+        while chunk := list(itertools.islice(pictures, batch_size)):
+            good = [picture for _, picture in chunk if isinstance(picture, Tensor)]
+            problems = [(source, None if isinstance(found, Tensor) else str(found)) for source, found in chunk]
+            yield Batch(problems, torch.stack(good) if good else empty)
+
+    @torch.inference_mode()
+    def encode(self, pictures: Tensor) -> Encoding:
+        """See: uint8 (B, 3, S, S), as `prepare` gives them, to what the CNN saw."""
+        return self.model.encode(pictures.to(self.device))
+
+    @torch.inference_mode()
+    def predict(self, encoding: Encoding, options: Options | None = None) -> Prediction:
+        """Tell: from what was seen, tags and captions in numbers. The pictures are not looked at again."""
+        options = options or Options()
+        path = scores = captions = None
+        if "tags" in self.config.decoders:
+            path, scores = self._tags(encoding, options)
+        if "caption" in self.config.decoders:
+            captions = self._search("caption", encoding, options.beams, options.n_best)
+        return Prediction(encoding.concepts, path, scores, captions)
+
+    def _tags(self, encoding: Encoding, options: Options) -> tuple[list[list[int]], Tensor]:
+        found = self._search("tags", encoding, options.beams, 1)
+        path, lengths = found.tokens[:, 0], found.lengths[:, 0]
+        start = torch.full_like(path[:, :1], START)
+        steps = int(lengths.max()) + 1  # with the one at which the path stopped
+        tokens = torch.cat([start, path], 1)[:, :steps]
+        best = path_probabilities(self.model.decoder("tags"), encoding, tokens, lengths + 1)
+        concepts = None if self._label_concepts is None else encoding.concepts[:, self._label_concepts]
+        setting = self.config.tag_score
+        weights = (setting.path, setting.concept, setting.bias) if setting else (1.0, 0.0, 0.0)
+        scores = combine(best[:, len(SPECIAL) :], concepts, weights)  # (B, L)
+        return [[token - len(SPECIAL) for token in row[0]] for row in found.lists()], scores
+
+    def _search(self, form: str, encoding: Encoding, beams: int, n_best: int) -> Hypotheses:
+        length = self.config.decoders[form].max_length  # type: ignore[index]
+        search = search_for(form, max_length=length, never=NEVER_PRODUCED, beams=beams, n_best=n_best)
+        return beam_search(self.model.decoder(form), encoding, search, start=START, stop=STOP, padding=PADDING)
+
+    def _annotations(self, pictures: Tensor, names: Sequence[str | None], options: Options) -> list[Annotation]:
+        if not names:
+            return []
+        prediction = self.predict(self.encode(pictures), options)
+        tags = self._told_tags(prediction.tag_scores, options)
+        captions = self._told_captions(prediction.captions)
+        concepts = self._told_concepts(prediction.concepts)
+        return [
+            Annotation(
+                file_name=name,
+                tags=tags[row] if tags else (),
+                caption=captions[row][0] if captions else None,
+                captions=captions[row] if captions else (),
+                concepts=concepts[row],
+                model=self.name,
+            )
+            for row, name in enumerate(names)
+        ]
+
+    def _told_tags(self, scores: Tensor | None, options: Options) -> list[tuple[Tag, ...]] | None:
+        if scores is None:
+            return None
+        own = self.config.tag_score.threshold if self.config.tag_score else 0.5
+        floor = own if options.min_score is None else options.min_score
+        return [
+            tuple(Tag(self.labels[i], score) for i, score in row)[: options.max_tags] for row in _above(scores, floor)
+        ]
+
+    def _told_captions(self, found: Hypotheses | None) -> list[tuple[Caption, ...]] | None:
+        if found is None:
+            return None
+        vocabulary = self.config.vocabulary("caption")
+        return [
+            tuple(
+                Caption(" ".join(vocabulary.text(tokens)), score)
+                for tokens, score in zip(sequences, scores, strict=False)
+            )
+            for sequences, scores in zip(found.lists(), found.scores.tolist(), strict=True)
+        ]
+
+    def sentences(self, prediction: Prediction) -> list[str]:
+        """The best caption of each picture, as text."""
+        return [row[0].text for row in self._told_captions(prediction.captions) or []]
+
+    def _told_concepts(self, concepts: Tensor) -> list[tuple[Concept, ...]]:
+        if not self.config.supervised:  # nothing taught these outputs to mean what they are called
+            return [()] * len(concepts)
+        return [
+            tuple(Concept(self.concepts[i], score) for i, score in row) for row in _above(concepts, CONCEPT_FLOOR)
+        ]
+
+    def _read(self, source: Source) -> Tensor:
+        # At twice the size a reduced-scale JPEG gives the same picture as the full one, to a fraction of a level.
+        return prepare(read_picture(source, at_least=2 * self._preprocessing.size), self._preprocessing)
+
+    def _try(self, source: Source) -> tuple[Source, Tensor | PictureError]:
+        try:
+            return source, self._read(source)
+        except PictureError as error:
+            return source, error
+
+
+def _above(scores: Tensor, floor: float) -> list[list[tuple[int, float]]]:
+    """For each row the (index, score) pairs from `floor` on, highest first."""
+    rows = []
+    for row in scores.float().cpu():
+        kept = (row >= floor).nonzero()[:, 0]
+        order = kept[row[kept].argsort(descending=True, stable=True)]
+        rows.append(list(zip(order.tolist(), row[order].tolist(), strict=True)))
+    return rows
+
+
+def _name(source: Source) -> str | None:
+    return Path(source).as_posix() if isinstance(source, str | Path) else None
+
+
+def _ahead(work: Callable[[T], R], items: Iterable[T], lead: int) -> Iterator[R]:
+    """Results in order, computed in threads at most `lead` items ahead of their use."""
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        waiting: deque[Future[R]] = deque()
+        try:
+            for item in items:
+                waiting.append(pool.submit(work, item))
+                if len(waiting) >= lead:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()

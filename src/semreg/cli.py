@@ -1,0 +1,351 @@
+"""The command `semreg`: one verb for each thing people do, each a few lines onto the library.
+
+Data goes to stdout, everything else to stderr. Exit status: 0 done, 1 done but some pictures failed, 2 could not start,
+130 interrupted.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from semreg import __version__
+from semreg.errors import SemregError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from semreg.annotator import Annotator, Options
+
+FAILED, CANNOT_START, INTERRUPTED = 1, 2, 130
+TABLE_COLUMNS = ("C-P", "C-R", "C-F1", "C-F1 mean", "O-P", "O-R", "O-F1", "N+")
+
+app = typer.Typer(
+    name="semreg",
+    help="Tags and captions for pictures, through a layer of named concepts.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+ModelOption = Annotated[
+    Path | None,
+    typer.Option("--model", "-m", help="Model folder; without it the default model of the package.", show_default=False),
+]
+BeamOption = Annotated[int, typer.Option("--beam", min=1, max=100, help="Width of the search; 1 is greedy.")]
+BatchOption = Annotated[int, typer.Option("--batch", min=1, help="Pictures that go through the model together.")]
+DeviceOption = Annotated[str, typer.Option("--device", help="Where to compute: cpu, cuda, ...")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"semreg {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def annotate(
+    paths: Annotated[list[Path], typer.Argument(help="Pictures, and folders that are searched for them.", metavar="PATH...")],
+    model: ModelOption = None,
+    format: Annotated[
+        str | None,
+        typer.Option(
+            "--format", "-f", help="table, jsonl, csv or txt. [default: table on a terminal, else jsonl]", show_default=False
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="File, or for txt also a folder: one text file a picture.", show_default=False),
+    ] = None,
+    beam: BeamOption = 3,
+    captions: Annotated[int, typer.Option("--captions", min=1, help="Captions for each picture, best first.")] = 1,
+    min_score: Annotated[
+        float | None,
+        typer.Option("--min-score", min=0, max=1, help="Tell tags from this probability on.", show_default="the model's own"),
+    ] = None,
+    max_tags: Annotated[
+        int | None, typer.Option("--max-tags", min=0, help="Tell at most so many tags.", show_default="all")
+    ] = None,
+    gallery: Annotated[
+        Path | None, typer.Option("--gallery", help="Also write a web page with pictures, tags and captions.", show_default=False)
+    ] = None,
+    batch: BatchOption = 16,
+    device: DeviceOption = "cpu",
+) -> None:
+    """Tag and caption pictures.
+
+    Examples:
+
+        semreg annotate cat.jpg
+
+        semreg annotate ~/photos --output photos.csv --gallery photos.html
+
+        semreg annotate ~/photos --format jsonl | grep '"dog"'
+    """
+    from semreg.folders.outputs import open_writer
+    from semreg.folders.walk import find_pictures
+
+    chosen = format or _format_of(output)
+    # Everything that can be wrong with the arguments is found out before the model is loaded.
+    found = find_pictures(paths)
+    first = next(found, None)
+    if first is None:
+        raise SemregError("there is no picture to annotate: name pictures, or folders with some")
+    writer = open_writer(chosen, output, base=paths[0] if len(paths) == 1 and paths[0].is_dir() else None)
+    annotator = _load(model, device)
+    from semreg.annotator import Options
+
+    options = Options(beams=max(beam, captions), n_best=captions, min_score=min_score, max_tags=max_tags, batch_size=batch)
+
+    def sources() -> Iterator[Path]:
+        yield first.path
+        for picture in found:
+            yield picture.path
+
+    failed = total = 0
+    shown = []
+    with writer, _progress("annotating", None) as advance:
+        for annotation in annotator.annotate(sources(), options):
+            writer.write(annotation)
+            if gallery is not None:
+                shown.append(annotation)
+            if annotation.error is not None:
+                failed += 1
+                if chosen != "table":
+                    typer.echo(annotation.error, err=True)
+            total += 1
+            advance(1)
+    if gallery is not None:
+        from semreg.folders.gallery import write_gallery
+
+        write_gallery(shown, gallery)
+    for kept in getattr(writer, "left", []):
+        typer.echo(f"kept the text file that was there already: {kept}", err=True)
+    if failed:
+        typer.echo(f"{failed} of {total} pictures could not be read", err=True)
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+def train(
+    recipe: Annotated[Path | None, typer.Argument(help="A recipe, such as recipes/corel5k.yaml.", show_default=False)] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting; repeatable.", show_default=False)
+    ] = None,
+    data: Annotated[Path | None, typer.Option("--data", help="Data set folder instead of the recipe's.", show_default=False)] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder for the run.", show_default="runs/NAME")
+    ] = None,
+    resume: Annotated[Path | None, typer.Option("--resume", metavar="RUN", help="Go on with a run that was stopped.", show_default=False)] = None,
+) -> None:
+    """Train a model from a recipe, or go on with a run.
+
+    Ctrl-C and SIGTERM write a checkpoint first; `--resume` goes on to the same weights as without a break.
+
+    Examples:
+
+        semreg train recipes/corel5k.yaml --data ~/sets/corel5k
+
+        semreg train recipes/corel5k.yaml --set seed=1 --set stages.0.epochs=3 --output runs/try
+
+        semreg train --resume runs/try
+    """
+    from semreg.training import run
+    from semreg.training.recipe import load_recipe
+
+    if resume is not None:
+        if recipe or set_ or data or output:
+            raise SemregError("--resume RUN goes on as the run began: leave out the recipe, --set, --data and --output")
+        folder, begin = resume, lambda: run.resume(resume)
+    elif recipe is None:
+        raise SemregError("there is nothing to train: name a recipe, or a run with --resume")
+    else:
+        changes = [*(set_ or ()), *([f"data.folder={json.dumps(str(data))}"] if data else [])]
+        settings = load_recipe(recipe, changes)
+        folder = output or Path("runs") / settings.name
+        begin = lambda: run.train(settings, folder)  # noqa: E731
+    try:
+        model = begin()
+    except run.Interrupted:
+        typer.echo(f"stopped; go on with: semreg train --resume {folder}", err=True)
+        raise typer.Exit(INTERRUPTED) from None
+    typer.echo(model)
+
+
+@app.command()
+def evaluate(
+    data: Annotated[Path, typer.Option("--data", help="Data set folder with metadata.jsonl.")],
+    model: ModelOption = None,
+    split: Annotated[str, typer.Option("--split", help="Which part of the set.")] = "test",
+    format: Annotated[str, typer.Option("--format", "-f", help="table or json.")] = "table",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Also write the JSON to this file.", show_default=False)
+    ] = None,
+    beam: BeamOption = 3,
+    batch: BatchOption = 32,
+    device: DeviceOption = "cpu",
+) -> None:
+    """Compare a model's tags and captions with a data set's.
+
+    Examples:
+
+        semreg evaluate --model runs/corel5k/model --data ~/sets/corel5k
+
+        semreg evaluate --data ~/sets/coco18 --split val --format json
+    """
+    if format not in ("table", "json"):
+        raise SemregError(f"--format must be table or json, is {format!r}")
+    from semreg.data.records import of_split, read_records
+
+    records = of_split(read_records(data), split)
+    annotator = _load(model, device)
+    from semreg.annotator import Options
+    from semreg.evaluate import evaluate as compare
+
+    with _progress("evaluating", len(records)) as advance:
+        result = compare(annotator, records, Options(beams=beam, batch_size=batch), advance)
+    result = {"data": data.name, "split": split, **result}
+    if output is not None:
+        from semreg.files import atomic_write
+
+        with atomic_write(output) as file:
+            file.write(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+    if format == "json":
+        typer.echo(json.dumps(result, indent=1, ensure_ascii=False))
+    else:
+        _print_evaluation(result)
+    for problem in result["unreadable"]:
+        typer.echo(problem, err=True)
+    if result["unreadable"]:
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+def info(model: ModelOption = None) -> None:
+    """Print what a model is: its parts, sizes and vocabularies, and what it was trained on."""
+    from semreg.annotator import DEFAULT_MODEL
+    from semreg.model_folder import WEIGHTS, fingerprint, read_config
+
+    folder = model or DEFAULT_MODEL
+    config = read_config(folder)
+    typer.echo(f"{config.name}@{fingerprint(folder)}")
+    typer.echo(f"folder     {folder}")
+    typer.echo(f"weights    {(folder / WEIGHTS).stat().st_size / 1e6:.1f} MB")
+    typer.echo(f"trunk      {config.trunk.name}, {config.preprocessing.size} pixels")
+    typer.echo(f"concepts   {len(config.concepts)}")
+    for form, decoder in config.decoders.items():
+        what = "labels" if form == "tags" else "words"
+        typer.echo(f"{form:<10} {decoder.interface} interface, LSTM {decoder.hidden}, {len(decoder.words)} {what}")
+    for key, value in config.training.items():
+        if key != "recipe":
+            typer.echo(f"{key}: {value}")
+
+
+def main() -> None:
+    """The entry point: turns mistakes into one sentence and the right exit status, without a traceback."""
+    command = typer.main.get_command(app)
+    try:
+        status = command.main(standalone_mode=False)
+    except SemregError as error:
+        typer.echo(f"semreg: {error}", err=True)
+        status = CANNOT_START
+    except (KeyboardInterrupt, typer.Abort):
+        typer.echo("semreg: interrupted", err=True)
+        status = INTERRUPTED
+    except BrokenPipeError:  # whoever read our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 0
+    except Exception as error:
+        if not hasattr(error, "format_message"):  # not one of the command line's own usage errors
+            raise
+        typer.echo(f"semreg: {error.format_message()}", err=True)
+        status = getattr(error, "exit_code", CANNOT_START)
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _load(model: Path | None, device: str) -> Annotator:
+    from semreg.annotator import Annotator
+
+    return Annotator.load(model, device)
+
+
+def _format_of(output: Path | None) -> str:
+    if output is None:
+        return "table" if sys.stdout.isatty() else "jsonl"
+    known = {".csv": "csv", ".txt": "txt", ".jsonl": "jsonl", ".json": "jsonl", "": "txt"}
+    return known.get(output.suffix.lower(), "jsonl")
+
+
+class _progress:
+    """A progress bar on a terminal, nothing elsewhere; entered, it gives a function to move it on."""
+
+    def __init__(self, text: str, total: int | None) -> None:
+        self._text, self._total = text, total
+        self._bar: Any = None
+
+    def __enter__(self) -> Any:
+        if not sys.stderr.isatty():
+            return lambda count: None
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        class Rate(TextColumn):
+            def render(self, task: Any) -> Any:
+                self.text_format = f"{task.speed:.1f}/s" if task.speed else ""
+                return super().render(task)
+
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            Rate(""),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        self._bar.start()
+        task = self._bar.add_task(self._text, total=self._total)
+        return lambda count: self._bar.advance(task, count)
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+
+def _print_evaluation(result: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    console.print(f"{result['model']} on {result['data']} ({result['split']}, {result['pictures']} pictures)")
+    if "tags" in result:
+        table = Table(title="tags, percent", title_justify="left")
+        for column in ("set", *TABLE_COLUMNS):
+            table.add_column(column, justify="left" if column == "set" else "right")
+        for name, row in result["tags"]["sets"].items():
+            values = [f"{row[c]:.0f}" if c == "N+" else f"{100 * row[c]:.1f}" for c in TABLE_COLUMNS]
+            table.add_row(name, *values)
+        console.print(table)
+        rest = {k: v for k, v in result["tags"].items() if k != "sets"}
+        console.print("  ".join(f"{k} {v:.4f}" if isinstance(v, float) else f"{k} {v}" for k, v in rest.items()))
+    if "captions" in result:
+        table = Table(title="captions", title_justify="left")
+        for column in result["captions"]:
+            table.add_column(column, justify="right")
+        table.add_row(*(f"{v:.4f}" if isinstance(v, float) else str(v) for v in result["captions"].values()))
+        console.print(table)

@@ -1,0 +1,115 @@
+"""What a sequence may and must contain, as a mask over the next token's scores; no loop over pictures or beams."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from semreg.errors import SemregError
+
+IMPOSSIBLE = float("-inf")
+
+
+@dataclass(frozen=True)
+class Constraints:
+    """Rules for every sequence of a search. Lengths count the words or labels, not the start and stop tokens.
+
+    Attributes:
+        min_length: no stop before this many tokens.
+        max_length: no more than this many tokens.
+        forbidden: tokens that never occur (padding, start and `<unk>` belong here).
+        prefix: tokens that every sequence begins with.
+        required: tokens that every sequence contains, wherever they fit best, at the latest at its end.
+        no_repeat: never the same token twice (tags).
+        no_repeat_ngram: never the same n tokens in a row twice (captions: 3); 0 switches it off.
+
+    Raises:
+        SemregError: settings that no sequence can meet.
+    """
+
+    min_length: int = 0
+    max_length: int = 20
+    forbidden: tuple[int, ...] = ()
+    prefix: tuple[int, ...] = ()
+    required: tuple[int, ...] = ()
+    no_repeat: bool = False
+    no_repeat_ngram: int = 0
+
+    def __post_init__(self) -> None:
+        if self.max_length < 1:
+            raise SemregError(f"max_length must be at least 1, is {self.max_length}: allow a token or more")
+        if not 0 <= self.min_length <= self.max_length:
+            raise SemregError(
+                f"min_length must lie in 0..{self.max_length} (max_length), is {self.min_length}: lower it"
+            )
+        wanted = len(self.prefix) + len(set(self.required) - set(self.prefix))
+        if wanted > self.max_length:
+            raise SemregError(
+                f"prefix and required tokens must fit in max_length ({self.max_length}), are {wanted}: raise it"
+            )
+        if both := set(self.forbidden) & (set(self.required) | set(self.prefix)):
+            raise SemregError(f"a token cannot be both forbidden and required, but {sorted(both)} are: drop one")
+
+    def apply(self, scores: Tensor, history: Tensor, stop: int) -> Tensor:
+        """Mask the scores of the next token, in place.
+
+        Args:
+            scores: (N, V) log-probabilities or logits, a row a hypothesis.
+            history: (N, t) the tokens so far, without the start token.
+            stop: the stop token, always the last way out: where nothing else is allowed, it is.
+
+        Returns:
+            `scores`, with `IMPOSSIBLE` for what may not come next.
+        """
+        rows, length = history.shape
+        end = scores[:, stop].clone()  # (N,)
+        if length < len(self.prefix):
+            return _only(scores, torch.tensor(self.prefix[length : length + 1], device=scores.device))
+        missing = self._missing(history)  # (N, R)
+        if self.forbidden:
+            scores[:, list(self.forbidden)] = IMPOSSIBLE
+        if self.no_repeat and length:
+            scores.scatter_(1, history, IMPOSSIBLE)
+        if self.no_repeat_ngram and length >= self.no_repeat_ngram:
+            _ban_ngrams(scores, history, self.no_repeat_ngram)
+        if length < self.min_length:
+            scores[:, stop] = IMPOSSIBLE
+        if self.required:
+            open_ = missing.sum(1)  # (N,)
+            scores[:, stop].masked_fill_(open_ > 0, IMPOSSIBLE)
+            last_call = open_ == self.max_length - length  # no room left for anything else
+            wanted = torch.tensor(self.required, device=scores.device)
+            only = torch.full_like(scores, IMPOSSIBLE)
+            only[:, wanted] = scores[:, wanted].clamp_min(-1e4).masked_fill(~missing, IMPOSSIBLE)
+            scores[:] = torch.where(last_call[:, None], only, scores)
+        stuck = scores.isneginf().all(1)
+        scores[:, stop] = torch.where(stuck, end.clamp_min(-1e4), scores[:, stop])
+        return scores
+
+    def _missing(self, history: Tensor) -> Tensor:
+        """Which of the required tokens are not in the history yet, (N, R)."""
+        wanted = torch.tensor(self.required, dtype=history.dtype, device=history.device)
+        return ~(history[:, :, None] == wanted).any(1)
+
+
+def _only(scores: Tensor, allowed: Tensor) -> Tensor:
+    keep = scores[:, allowed].clamp_min(-1e4)
+    scores.fill_(IMPOSSIBLE)
+    scores[:, allowed] = keep
+    return scores
+
+
+def _ban_ngrams(scores: Tensor, history: Tensor, n: int) -> None:
+    """Forbid every token that would complete an n-gram that the history (N, t) already has."""
+    windows = history.unfold(1, n, 1)  # (N, t - n + 1, n)
+    if n == 1:
+        scores.scatter_(1, history, IMPOSSIBLE)
+        return
+    tail = history[:, None, -(n - 1) :]  # (N, 1, n - 1)
+    again = (windows[..., :-1] == tail).all(-1)  # (N, t - n + 1)
+    penalty = torch.zeros_like(scores).scatter_reduce_(
+        1, windows[..., -1], torch.where(again, IMPOSSIBLE, 0.0).to(scores.dtype), "amin"
+    )
+    scores += penalty

@@ -1,0 +1,168 @@
+"""Beam search over any decoder, batched over pictures and beams; one beam is greedy search."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from semreg.decoding.constraints import IMPOSSIBLE, Constraints
+from semreg.errors import SemregError
+from semreg.model.decoder import Decoder, State
+from semreg.model.interfaces import Encoding
+
+
+@dataclass(frozen=True)
+class Search:
+    """How to search.
+
+    Attributes:
+        beams: M, hypotheses kept for each picture; 1 is greedy.
+        n_best: how many sequences to return for each picture, at most `beams`.
+        length_penalty: a sequence of L tokens (stop included) is ranked by log p / L ** length_penalty; 0 ranks by
+            plain probability and prefers short sequences, 1 by the mean log-probability.
+        constraints: what a sequence may and must contain.
+
+    Raises:
+        SemregError: a value outside its range.
+    """
+
+    beams: int = 3
+    n_best: int = 1
+    length_penalty: float = 1.0
+    constraints: Constraints = field(default_factory=Constraints)
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.beams <= 100:
+            raise SemregError(f"beams must lie in 1..100, is {self.beams}: 3 is usual")
+        if not 1 <= self.n_best <= self.beams:
+            raise SemregError(f"n_best must lie in 1..{self.beams} (beams), is {self.n_best}: raise beams")
+        if not 0 <= self.length_penalty <= 5:
+            raise SemregError(f"length_penalty must lie in 0..5, is {self.length_penalty}: 1 is the mean")
+
+
+@dataclass(frozen=True)
+class Hypotheses:
+    """The sequences found for B pictures, best first, n for each.
+
+    Attributes:
+        tokens: (B, n, T) without start and stop, padded with `padding` behind the end.
+        lengths: (B, n) tokens in each, without the stop token.
+        scores: (B, n) mean log-probability of the tokens, the stop token included; -inf where fewer were found.
+        ended: (B, n) False where the sequence reached the length limit without a stop token.
+    """
+
+    tokens: Tensor
+    lengths: Tensor
+    scores: Tensor
+    ended: Tensor
+
+    def lists(self) -> list[list[list[int]]]:
+        """Plain lists of tokens, a picture, a hypothesis; those never found are left out."""
+        return [
+            [
+                row[:length]
+                for row, length, score in zip(rows, lengths, scores, strict=True)
+                if score > IMPOSSIBLE
+            ]
+            for rows, lengths, scores in zip(
+                self.tokens.tolist(), self.lengths.tolist(), self.scores.tolist(), strict=True
+            )
+        ]
+
+
+class _Pool:
+    """Finished sequences of all pictures: at most `slots` each, written in the order in which they end."""
+
+    def __init__(self, pictures: int, slots: int, length: int, padding: int, device: torch.device) -> None:
+        self.tokens = torch.full((pictures, slots, length), padding, device=device)
+        self.lengths = torch.zeros(pictures, slots, dtype=torch.long, device=device)
+        self.sums = torch.full((pictures, slots), IMPOSSIBLE, device=device)
+        self.ended = torch.zeros(pictures, slots, dtype=torch.bool, device=device)
+        self.counts = torch.zeros(pictures, dtype=torch.long, device=device)
+
+    def add(self, pictures: Tensor, new: Tensor, sums: Tensor, history: Tensor, ended: bool) -> None:
+        """Add the hypotheses marked in `new` (A, C), with `sums` (A, C) and `history` (A, C, t), of `pictures` (A,)."""
+        slot = self.counts[pictures][:, None] + new.cumsum(1) - 1  # (A, C)
+        rows = pictures[:, None].expand_as(slot)[new]
+        slot, length = slot[new], history.shape[-1]
+        self.tokens[rows, slot, :length] = history[new]
+        self.lengths[rows, slot] = length
+        self.sums[rows, slot] = sums[new]
+        self.ended[rows, slot] = ended
+        self.counts.index_add_(0, pictures, new.sum(1))
+
+    def best(self, n: int, penalty: float) -> Hypotheses:
+        """The n best of each picture; sequences that never stopped come after all that did."""
+        steps = self.lengths + self.ended  # the stop token was paid for too
+        rank = self.sums / steps.clamp_min(1) ** penalty - (~self.ended).to(self.sums.dtype) * 1e6
+        order = rank.sort(dim=1, descending=True, stable=True).indices[:, :n]
+        scores = (self.sums / steps.clamp_min(1)).gather(1, order)
+        tokens = self.tokens.gather(1, order[..., None].expand(-1, -1, self.tokens.shape[-1]))
+        return Hypotheses(tokens, self.lengths.gather(1, order), scores, self.ended.gather(1, order))
+
+
+@torch.no_grad()
+def beam_search(
+    decoder: Decoder, encoding: Encoding, search: Search, *, start: int, stop: int, padding: int
+) -> Hypotheses:
+    """Find the likeliest sequences for B pictures at once.
+
+    A picture is done when `beams` of its hypotheses have ended among its best `beams` candidates, and then leaves the
+    batch; what has not ended at the length limit is returned as it stands, so there is always an answer.
+
+    Args:
+        decoder: in evaluation mode; taught by any interface.
+        encoding: of B pictures; encoded once, whatever the beams.
+        search: the settings.
+        start: the start token.
+        stop: the stop token.
+        padding: fills sequences behind their end.
+
+    Returns:
+        `search.n_best` hypotheses a picture.
+    """
+    pictures, device = len(encoding.concepts), encoding.concepts.device
+    constraints, beams = search.constraints, search.beams
+    # A picture holds fewer than `beams` ended ones before a step, gains at most `beams` in it, and the limit adds as many.
+    pool = _Pool(pictures, 3 * beams, constraints.max_length, padding, device)
+    alive = torch.arange(pictures, device=device)  # (A,) the pictures still at work
+    state: State = decoder.begin(encoding)
+    token = torch.full((pictures,), start, device=device)
+    history = token.new_empty(pictures, 1, 0)  # (A, m, t); m is 1 before the first step, M after
+    sums = torch.zeros(pictures, 1, device=device)  # (A, m)
+
+    for step in range(constraints.max_length):
+        width = sums.shape[1]
+        logits, state = decoder.step(token, state)  # (A * m, V)
+        scores = constraints.apply(logits.float().log_softmax(-1), history.flatten(0, 1), stop)
+        # Per-beam top-k first: of one beam never more than 2M candidates can be among the joint 2M.
+        best, tokens = scores.topk(min(2 * beams, scores.shape[1]), dim=1)  # (A * m, k)
+        joint = (sums.view(-1, 1) + best).view(len(alive), -1)  # (A, m * k)
+        joint, index = joint.topk(min(2 * beams, joint.shape[1]), dim=1)  # (A, C)
+        parent = index // best.shape[1]  # (A, C) beam
+        tokens = tokens.view(len(alive), -1).gather(1, index)  # (A, C)
+        past = history.gather(1, parent[..., None].expand(-1, -1, step))  # (A, C, t)
+        ends = (tokens == stop) & (joint > IMPOSSIBLE)
+        ends[:, beams:] = False  # an end counts only among the best M candidates
+        pool.add(alive, ends, joint, past, ended=True)
+
+        # The best M candidates that go on.
+        sums, chosen = joint.masked_fill(tokens == stop, IMPOSSIBLE).topk(min(beams, joint.shape[1]), dim=1)
+        chosen_tokens = tokens.gather(1, chosen)  # (A, M)
+        history = torch.cat(
+            [past.gather(1, chosen[..., None].expand(-1, -1, step)), chosen_tokens[..., None]], 2
+        )
+        rows = torch.arange(len(alive), device=device)[:, None] * width + parent.gather(1, chosen)  # (A, M)
+        unfinished = (pool.counts[alive] < beams) & (sums[:, 0] > IMPOSSIBLE)  # (A,)
+        leaving = not bool(unfinished.all())
+        if leaving:
+            alive, sums, history, rows = (x[unfinished] for x in (alive, sums, history, rows))
+            if not len(alive):
+                break
+        moved = leaving or rows.shape[1] != width
+        state = state.select(rows.flatten()) if moved else state.reorder(rows.flatten())
+        token = history[:, :, -1].flatten()
+    pool.add(alive, sums > IMPOSSIBLE, sums, history, ended=False)
+    return pool.best(search.n_best, search.length_penalty)

@@ -1,0 +1,121 @@
+"""Thresholds that turn scores into tags, tuned on held-out pictures: one for all classes, or one per class.
+
+A tag is given where ``score >= threshold``. Letters: N pictures, K classes. Only a cut between two different
+scores changes anything, so every possible cut is tried and the result is exact; it is put half way between
+the two scores.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from semreg.errors import SemregError
+from semreg.evaluation.tagging import Bools, Floats, ranked, require_positive
+
+METRICS = ("O-F1", "C-F1", "C-F1 mean")
+
+
+def tune_threshold(scores: ArrayLike, true: ArrayLike, metric: str = "O-F1") -> float:
+    """The one threshold for all classes that maximises a metric of `tagging_scores`.
+
+    Args:
+        scores: (N, K) finite numbers, higher means more likely.
+        true: (N, K) booleans or 0/1.
+        metric: "O-F1", "C-F1" or "C-F1 mean".
+
+    Returns:
+        The best threshold; of equally good ones (to 12 digits) the highest, which gives the fewest tags.
+
+    Raises:
+        SemregError: an unknown metric, arrays of different shape, scores that are not finite, or no positive
+            at all.
+    """
+    falling, hits, _ = ranked(scores, true)
+    return _common_threshold(falling, hits, metric)
+
+
+def tune_thresholds(
+    scores: ArrayLike, true: ArrayLike, metric: str = "C-F1 mean", prior: float = 10.0
+) -> NDArray[np.float64]:
+    """A threshold per class that maximises its F1, drawn towards the common one where positives are few.
+
+    With t_k the best threshold of class k, G_k its positives, t the common threshold (`tune_threshold` with
+    `metric`), class k gets (G_k t_k + prior t) / (G_k + prior). So a class with `prior` positives lies half
+    way, one without any gets t, and `prior` 0 leaves the classes' own optimum. The mean is taken in the scale
+    of the scores.
+
+    Args:
+        scores: (N, K) finite numbers, higher means more likely.
+        true: (N, K) booleans or 0/1.
+        metric: what the common threshold maximises: "O-F1", "C-F1" or "C-F1 mean".
+        prior: how many positives the common threshold is worth, at least 0.
+
+    Returns:
+        (K,) thresholds; of equally good ones the highest is taken as t_k.
+
+    Raises:
+        SemregError: a negative prior, or as `tune_threshold`.
+    """
+    if not prior >= 0:
+        raise SemregError(f"prior must be at least 0, is {prior}: pass 0 for no shrinkage, or leave it at 10")
+    falling, hits, last = ranked(scores, true)
+    common = _common_threshold(falling, hits, metric)
+    positives = hits.sum(1)  # (K,)
+    guesses = np.arange(1, hits.shape[1] + 1)
+    quality = 2 * np.cumsum(hits, axis=1) / (guesses + positives[:, None])  # (K, N) F1
+    own = np.array([_cut(row, _best(f1, ends)) for row, f1, ends in zip(falling, quality, last, strict=True)])
+    known = positives > 0  # where prior is 0 the others would be 0 / 0
+    shrunk = (positives * own + prior * common) / np.where(known, positives + prior, 1.0)
+    thresholds = np.where(known, shrunk if prior else own, common)
+    return np.asarray(thresholds, dtype=np.float64)
+
+
+def _common_threshold(falling: Floats, hits: Bools, metric: str) -> float:
+    """`tune_threshold` from each class's ranking, (K, N) scores and hits."""
+    if metric not in METRICS:
+        raise SemregError(f"metric must be one of {', '.join(METRICS)}, is {metric!r}: pass one of these")
+    counted = hits.sum(1) > 0
+    require_positive(counted)
+    order = np.argsort(-falling, axis=None, kind="stable")  # (K N,) all answers, the highest first
+    quality = _overall_f1(hits, order) if metric == "O-F1" else _class_f1(hits, counted, order, metric)
+    values = falling.ravel()[order]
+    last = np.append(values[:-1] != values[1:], True)
+    return _cut(values, _best(quality, last))
+
+
+def _overall_f1(hits: Bools, order: NDArray[np.intp]) -> NDArray[np.float64]:
+    """(K N,) O-F1 with a cut behind each answer."""
+    found = np.cumsum(hits.ravel()[order])
+    return np.asarray(2 * found / (np.arange(1, found.size + 1) + found[-1]), dtype=np.float64)
+
+
+def _class_f1(hits: Bools, counted: Bools, order: NDArray[np.intp], metric: str) -> NDArray[np.float64]:
+    """(K N,) C-F1 with a cut behind each answer; an answer changes only its own class's term of the mean."""
+    found = np.cumsum(hits, axis=1)  # (K, N)
+    positives = found[:, -1:]
+    guesses = np.arange(1, hits.shape[1] + 1)
+
+    def mean(terms: NDArray[np.float64]) -> NDArray[np.float64]:
+        steps = np.diff(terms, axis=1, prepend=0.0) * counted[:, None]
+        return np.asarray(np.cumsum(steps.ravel()[order]) / counted.sum())
+
+    if metric == "C-F1 mean":
+        return mean(2 * found / (guesses + positives))
+    precision, recall = mean(found / guesses), mean(found / np.maximum(positives, 1))
+    return np.asarray(2 * precision * recall / np.maximum(precision + recall, 1e-12))
+
+
+def _best(quality: NDArray[np.float64], last: Bools) -> int:
+    """The first of the best places for a cut; rounding keeps sums in another order from deciding a tie."""
+    return int(np.argmax(np.where(last, quality.round(12), -1.0)))
+
+
+def _cut(falling: Floats, place: int) -> float:
+    """A threshold that takes the scores up to `place` and no more, in the scores' own precision."""
+    upper = falling[place]
+    if place + 1 == len(falling):
+        return float(upper)
+    lower = falling[place + 1]
+    middle = lower + (upper - lower) / 2
+    return float(middle if lower < middle <= upper else upper)

@@ -1,0 +1,139 @@
+"""Find the pictures among the files and folders that were named, in an order that is the same every time."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import SemregError
+
+PICTURE_SUFFIXES = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"),
+    *(".avif", ".heic", ".heif", ".jp2", ".ppm", ".pgm", ".pnm"),
+)
+
+# Folders that devices and systems fill with previews and deleted files; compared without case.
+_SYSTEM_FOLDERS = {
+    *("@eadir", "@recycle", "@tmp", "#recycle", "#snapshot", "__macosx", "$recycle.bin", "lost+found"),
+    *("recycler", "system volume information", "thumbs"),
+}
+
+_log = logging.getLogger(__name__)
+_Identity = (
+    tuple[int, int] | None
+)  # device and inode: one folder, whatever the way to it; None when it is gone
+
+
+@dataclass(frozen=True)
+class Found:
+    """A picture to annotate: the path as given by the user, joined with the way from there."""
+
+    path: Path
+
+    @property
+    def file_name(self) -> str:
+        """The path with posix slashes, as its annotation reports it."""
+        return self.path.as_posix()
+
+
+def find_pictures(paths: Sequence[Path]) -> Iterator[Found]:
+    """Yield every picture in `paths`, each once, even where paths overlap or symbolic links lead in circles.
+
+    A file given by name is always tried, whatever its suffix. A folder is searched with all that is below it:
+    first its own pictures, then its folders, both in natural order (2 before 10), by suffix without case;
+    hidden files and folders and those of the system are left out. Memory grows with one folder's files, not
+    with all of them.
+
+    Raises:
+        SemregError: at once when a path does not exist; when a named folder cannot be read; and at the end
+            when there was no picture at all, naming the paths and suffixes. A folder further down that cannot
+            be read is logged as a warning and left out.
+    """
+    for path in paths:
+        if not os.path.lexists(path):
+            raise SemregError(f"file or folder does not exist: {path}")
+    return _find(paths)
+
+
+def _find(paths: Sequence[Path]) -> Iterator[Found]:
+    named: set[tuple[_Identity, str]] = set()
+    visited: set[_Identity] = set()
+    nothing = True
+    for given in paths:
+        if _is_dir(given):
+            for path in _walk(given, visited):
+                if not named or (_identity(path.parent), path.name) not in named:
+                    nothing = False
+                    yield Found(path)
+            continue
+        folder = _identity(given.parent)
+        walked = folder in visited and _is_picture_name(given.name)
+        if not walked and (folder, given.name) not in named:
+            named.add((folder, given.name))
+            nothing = False
+            yield Found(given)
+    if nothing:
+        where = ", ".join(str(path) for path in paths) or "nothing given"
+        raise SemregError(f"no pictures found in: {where} (looked for {' '.join(PICTURE_SUFFIXES)})")
+
+
+def _walk(top: Path, visited: set[_Identity]) -> Iterator[Path]:
+    waiting = [top]
+    while waiting:
+        folder = waiting.pop()
+        identity = _identity(folder)
+        if identity in visited:
+            continue
+        try:
+            entries = sorted(folder.iterdir(), key=lambda path: _natural(path.name))
+        except OSError as error:
+            sentence = f"cannot read the folder {folder}: {error.strerror or error}"
+            if folder is top:
+                raise SemregError(sentence) from error
+            _log.warning("%s; its pictures are left out", sentence)
+            continue
+        visited.add(identity)
+        folders = []
+        for path in entries:
+            if _is_dir(path):
+                if not path.name.startswith(".") and path.name.casefold() not in _SYSTEM_FOLDERS:
+                    folders.append(path)
+            elif _is_picture_name(path.name) and _is_file(path):
+                yield path
+        waiting.extend(reversed(folders))
+
+
+def _natural(name: str) -> tuple[list[str | int], str]:
+    """Return a sorting key: digits by value, letters without case, the name itself to settle ties."""
+    parts = re.split(r"(\d+)", name.casefold())
+    return [int(part) if place % 2 else part for place, part in enumerate(parts)], name
+
+
+def _is_picture_name(name: str) -> bool:
+    return not name.startswith(".") and name.lower().endswith(PICTURE_SUFFIXES)
+
+
+def _identity(folder: Path) -> _Identity:
+    try:
+        status = folder.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _is_dir(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:
+        return False

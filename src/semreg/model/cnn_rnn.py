@@ -1,0 +1,85 @@
+"""The paper's model. Start here: picture -> trunk -> semantic layer -> interface -> LSTM -> tags, or a caption.
+
+Liu, Xiang, Hospedales, Yang and Sun: Semantic Regularisation for Recurrent Image Annotation, CVPR 2017,
+arXiv:1611.05490. The CNN predicts s_hat, one probability for each named concept, and is taught to by a loss of its
+own (L_u). That vector is all that the semantic interface passes on: the LSTM starts from it and learns how concepts
+go together (L_r). So each part can be trained alone, or both jointly on L = L_u + lambda L_r.
+
+Letters, the same everywhere: B pictures, D features, K concepts, V words or labels (with the special tokens), H hidden
+units, E embedding, T steps, M beams, S picture side in pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from semreg.model.decoder import Decoder
+from semreg.model.interfaces import Encoding
+
+if TYPE_CHECKING:
+    from semreg.model.efficientnet_lite import EfficientNetLite
+    from semreg.model.trunks import TimmTrunk
+
+PRIOR = 0.01  # what the concept layer says of every concept before it has learnt anything
+
+
+class CnnRnn(nn.Module):
+    """One trunk and one concept layer, and on them a decoder for each form of annotation.
+
+    Args:
+        trunk: pictures (B, 3, S, S), 0..255, to features phi(I) (B, D).
+        concepts: K.
+        decoders: by the form that they write: "tags", "caption", or both.
+        dropout: on phi(I) before the concept layer, while training.
+    """
+
+    def __init__(
+        self,
+        trunk: EfficientNetLite | TimmTrunk,
+        concepts: int,
+        decoders: Mapping[str, Decoder],
+        dropout: float = 0.2,
+    ) -> None:
+        super().__init__()
+        self.trunk = trunk
+        self.dropout = nn.Dropout(dropout)
+        self.semantic = nn.Linear(trunk.feature_size, concepts)  # W_s, b_s
+        self.decoders = nn.ModuleDict(decoders)
+        nn.init.normal_(self.semantic.weight, std=0.01)
+        nn.init.constant_(self.semantic.bias, -torch.log(torch.tensor(1 / PRIOR - 1)).item())
+
+    def encode(self, pictures: Tensor) -> Encoding:
+        """See: pictures (B, 3, S, S), 0..255 in RGB, to features, concept logits and s_hat."""
+        return self.recognise(self.trunk(pictures))
+
+    def recognise(self, features: Tensor) -> Encoding:
+        """The semantic layer: phi(I) (B, D) to s_hat = sigmoid(W_s phi(I) + b_s) (B, K)."""
+        logits = self.semantic(self.dropout(features))
+        return Encoding(features, logits, logits.sigmoid())
+
+    def decoder(self, form: str) -> Decoder:
+        """The decoder that writes `form`: "tags" or "caption"."""
+        decoder = self.decoders[form]
+        assert isinstance(decoder, Decoder)
+        return decoder
+
+    def forward(
+        self, source: Tensor | Encoding, paths: Mapping[str, Tensor], stop_gradient: bool = False
+    ) -> tuple[Encoding, dict[str, Tensor]]:
+        """See and tell, under teacher forcing.
+
+        Args:
+            source: pictures (B, 3, S, S), 0..255 in RGB; or what was seen in them, where the CNN is fixed.
+            paths: for each form the true tokens (B, T), beginning with the start token.
+            stop_gradient: keep the relational loss from reaching the CNN (complete decoupling).
+
+        Returns:
+            What the CNN saw, for L_u; and for each form the logits (B, T, V) of the next tokens, for L_r.
+        """
+        encoding = source if isinstance(source, Encoding) else self.encode(source)
+        told = encoding.detach() if stop_gradient else encoding
+        return encoding, {form: self.decoder(form)(told, tokens) for form, tokens in paths.items()}

@@ -1,0 +1,229 @@
+"""A model on disk: a folder with config.json, model.safetensors and README.md; loads offline and without pickle."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+from semreg.data.concepts import Concepts
+from semreg.data.images import Preprocessing
+from semreg.data.vocabulary import Vocabulary
+from semreg.errors import SemregError
+from semreg.files import atomic_write
+from semreg.model.cnn_rnn import CnnRnn
+from semreg.model.decoder import Decoder
+from semreg.model.interfaces import INTERFACES, SemanticInterface
+from semreg.model.trunks import build_trunk
+
+CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
+FORMAT = 1
+
+Form = Literal["tags", "caption"]
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TrunkConfig(_Settings):
+    """Which CNN, and whether its batch normalisation is folded into the convolutions."""
+
+    name: str = "lite0"
+    folded: bool = True
+
+
+class PreprocessingConfig(_Settings):
+    """How a picture becomes the trunk's input."""
+
+    size: int = 224
+    resize: Literal["squash", "crop", "pad"] = "squash"
+
+    def build(self) -> Preprocessing:
+        """The same, as the data room wants it."""
+        return Preprocessing(self.size, self.resize)
+
+
+class DecoderConfig(_Settings):
+    """One decoder: its interface, its sizes and its vocabulary."""
+
+    interface: Literal["input", "state", "fusion", "semantic"] = "semantic"
+    every_step: bool = True
+    evidence: bool = True
+    embedding: int = 512
+    hidden: int = 512
+    dropout: float = 0.5
+    words: tuple[str, ...]
+    max_length: int
+
+
+class TagScoreConfig(_Settings):
+    """A tag's probability: sigmoid(path * logit(p) + concept * logit(s_hat) + bias), and from where on it is kept.
+
+    p is the largest probability of the tag over the steps of the RNN's path, s_hat the concept layer's.
+    """
+
+    path: float = 1.0
+    concept: float = 0.0
+    bias: float = 0.0
+    threshold: float = 0.5
+
+
+class ModelConfig(_Settings):
+    """All that a model knows beside its weights.
+
+    Attributes:
+        supervised: whether the concept layer was taught by L_u, so that its outputs deserve their names.
+        tag_source: whether the tags are the data set's labels, or all concepts (captions speak of them too).
+        concept_threshold: probability from which a concept counts as seen, tuned on validation data.
+        training: what it was trained on and how, and the figures seen; for people, not read by the program.
+    """
+
+    format: int = FORMAT
+    name: str
+    trunk: TrunkConfig
+    preprocessing: PreprocessingConfig
+    concepts: tuple[str, ...]
+    forms: dict[str, str] = Field(default_factory=dict)
+    supervised: bool = True
+    tag_source: Literal["labels", "concepts"] = "labels"
+    concept_threshold: float = 0.5
+    decoders: dict[Form, DecoderConfig]
+    tag_score: TagScoreConfig | None = None
+    training: dict[str, Any] = Field(default_factory=dict)
+
+    def concept_vocabulary(self) -> Concepts:
+        """The concepts with their word forms."""
+        return Concepts(self.concepts, self.forms)
+
+    def vocabulary(self, form: Form) -> Vocabulary:
+        """The words or labels of one decoder."""
+        return Vocabulary(self.decoders[form].words)
+
+
+def build_model(config: ModelConfig, *, pretrained: bool = False) -> CnnRnn:
+    """Build the modules that a configuration describes, with random weights.
+
+    Args:
+        config: the description.
+        pretrained: give the trunk its ImageNet weights.
+    """
+    trunk = build_trunk(config.trunk.name, pretrained=pretrained, folded=config.trunk.folded)
+    concepts = config.concept_vocabulary()
+    decoders = {
+        form: _build_decoder(decoder, concepts, trunk.feature_size) for form, decoder in config.decoders.items()
+    }
+    return CnnRnn(trunk, len(concepts), decoders)
+
+
+def _build_decoder(config: DecoderConfig, concepts: Concepts, features: int) -> Decoder:
+    sizes = {"embedding": config.embedding, "hidden": config.hidden, "every_step": config.every_step}
+    vocabulary = Vocabulary(config.words)
+    if config.interface == "semantic":
+        of_token = torch.tensor([-1] * (len(vocabulary) - len(config.words)) + concepts.of_token(config.words))
+        interface = SemanticInterface(
+            len(concepts), **sizes, concept_of_token=of_token if config.evidence else None
+        )
+        return Decoder(interface, len(vocabulary), config.embedding, config.hidden, config.dropout)
+    return Decoder(
+        INTERFACES[config.interface](features, **sizes),
+        len(vocabulary),
+        config.embedding,
+        config.hidden,
+        config.dropout,
+    )
+
+
+def save_model(model: CnnRnn, config: ModelConfig, folder: Path, *, card: str, half: bool = True) -> None:
+    """Write a model folder; each file is replaced as a whole, the configuration last.
+
+    Args:
+        model: its weights.
+        config: its description.
+        folder: made if it does not exist.
+        card: the model card, Markdown.
+        half: store half-precision weights (half the size; they are computed with in single precision).
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = {
+        name: (value.half() if half and value.is_floating_point() else value).detach().cpu().contiguous()
+        for name, value in model.state_dict().items()
+    }
+    with atomic_write(folder / WEIGHTS, binary=True) as file:
+        file.write(save(weights, {"format": "pt"}))
+    with atomic_write(folder / CARD) as file:
+        file.write(card)
+    with atomic_write(folder / CONFIG) as file:
+        file.write(json.dumps(config.model_dump(mode="json"), ensure_ascii=False, indent=1) + "\n")
+
+
+def read_config(folder: Path) -> ModelConfig:
+    """Read and check a model folder's configuration.
+
+    Raises:
+        SemregError: no such folder, no configuration in it, or one that does not fit.
+    """
+    path = folder / CONFIG
+    try:
+        fields = json.loads(path.read_text(encoding="utf-8"))
+    except OSError:
+        what = f"has no {CONFIG}" if folder.is_dir() else "does not exist"
+        raise SemregError(
+            f"the model {str(folder)!r} {what}: name a folder that `semreg train` has written"
+        ) from None
+    except ValueError as error:
+        raise SemregError(f"{path} is not JSON ({error}): fetch the model again") from None
+    if isinstance(fields, dict) and fields.get("format", FORMAT) > FORMAT:
+        raise SemregError(f"{path} has format {fields['format']}, this version reads up to {FORMAT}: update semreg")
+    try:
+        return ModelConfig.model_validate(fields)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise SemregError(f"{path}: {where}: {first['msg']}: fetch the model again") from None
+
+
+def load_model(folder: Path) -> tuple[CnnRnn, ModelConfig]:
+    """Load a model folder for use: single precision, evaluation mode, normalisation folded into the convolutions.
+
+    Raises:
+        SemregError: the folder is no model, or its weights do not fit its configuration.
+    """
+    config = read_config(folder)
+    model = build_model(config)
+    model.load_state_dict(read_weights(folder, model.state_dict()))
+    if not config.trunk.folded and hasattr(model.trunk, "fold"):
+        model.trunk.fold()
+    return model.eval(), config
+
+
+def read_weights(folder: Path, expected: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Read a folder's weights in single precision.
+
+    Raises:
+        SemregError: missing, damaged or of another shape than `expected`.
+    """
+    path = folder / WEIGHTS
+    try:
+        weights = load_file(path)
+    except Exception as error:  # safetensors raises its own kinds, none of them documented
+        raise SemregError(f"{path} cannot be read ({error}): fetch the model again") from None
+    for name, value in expected.items():
+        if name not in weights or weights[name].shape != value.shape:
+            found = tuple(weights[name].shape) if name in weights else "nothing"
+            raise SemregError(f"{path}: {name} must be {tuple(value.shape)}, is {found}: fetch the model again")
+    return {name: weights[name].to(value.dtype) for name, value in expected.items()}
+
+
+def fingerprint(folder: Path) -> str:
+    """Eight hex digits that tell one model's contents from another's: of its weights and configuration."""
+    digest = hashlib.sha256()
+    for name in (CONFIG, WEIGHTS):
+        digest.update((folder / name).read_bytes())
+    return digest.hexdigest()[:8]

@@ -1,0 +1,348 @@
+"""The recipe: every setting of a training run, typed and checked, from YAML."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from semreg.data.augmentation import Augmentation
+from semreg.errors import SemregError
+from semreg.model_folder import Form, PreprocessingConfig
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Settings(BaseModel):
+    """A group of settings; unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DataSettings(Settings):
+    """Where the pictures are and which serve for what.
+
+    Attributes:
+        folder: the data set's folder (`--data` overrides it).
+        train: split to learn from.
+        validation: split, or share of `train` held out, that chooses epochs and thresholds.
+        test: split for the report at the end, or null.
+        unreadable: largest share of pictures that may be missing or unreadable before the run stops.
+        workers: processes that decode pictures; 0 decodes in the training process.
+    """
+
+    folder: Path
+    train: str = "train"
+    validation: str | Annotated[float, Field(gt=0, lt=1)] = 0.1
+    test: str | None = "test"
+    unreadable: Share = 0.01
+    workers: Annotated[int, Field(ge=0)] = 1
+
+
+class ConceptSettings(Settings):
+    """What the semantic layer names.
+
+    Attributes:
+        source: the labels, content words of the captions, or both.
+        size: at most so many caption words (the paper: 1000).
+        minimum: training pictures that must speak of a caption word.
+        exclude: caption words that are not to be concepts.
+    """
+
+    source: Literal["labels", "captions", "both"] = "both"
+    size: Count = 1000
+    minimum: Count = 5
+    exclude: tuple[str, ...] = ()
+
+
+class TagSettings(Settings):
+    """What the tag decoder writes.
+
+    Attributes:
+        source: the data set's labels, or all concepts (labels and caption words).
+        order: in which order a picture's tags are taught.
+        threshold: which F1 the threshold on the tags' scores serves on the validation data: overall (pooled), or
+            the harmonic mean of per-class precision and recall, or the mean of both.
+    """
+
+    source: Literal["labels", "concepts"] = "labels"
+    order: Literal["rare-first", "frequent-first", "alphabetical"] = "rare-first"
+    threshold: Literal["O-F1", "C-F1", "mean"] = "mean"
+
+
+class CaptionSettings(Settings):
+    """What the caption decoder writes.
+
+    Attributes:
+        minimum: occurrences that a word needs to enter the vocabulary.
+        max_length: words in a caption, at most; longer ones are cut when they are taught.
+    """
+
+    minimum: Count = 5
+    max_length: Count = 20
+
+
+class TrunkSettings(Settings):
+    """The CNN.
+
+    Attributes:
+        name: lite0, lite1, lite2 or any timm model.
+        pretrained: start from ImageNet weights.
+        batchnorm: "folded" into the convolutions (fastest), "frozen" (kept as it is) or "trained".
+    """
+
+    name: str = "lite0"
+    pretrained: bool = True
+    batchnorm: Literal["folded", "frozen", "trained"] = "folded"
+
+
+class DecoderSettings(Settings):
+    """The RNN and its interface to the CNN (the paper's figure 1).
+
+    Attributes:
+        interface: input (a), state (b), fusion (c) or semantic (d).
+        every_step: show the picture's embedding at every step too.
+        evidence: add a multiple of log s_hat to the output logits (semantic interface only).
+        embedding: E.
+        hidden: H.
+        dropout: on the LSTM's input and output.
+    """
+
+    interface: Literal["input", "state", "fusion", "semantic"] = "semantic"
+    every_step: bool = True
+    evidence: bool = True
+    embedding: Count = 512
+    hidden: Count = 512
+    dropout: Share = 0.5
+
+
+class AugmentationSettings(Settings):
+    """What happens to training pictures at random; see `semreg.data.augmentation.Augmentation`."""
+
+    crop: float = 0.5
+    aspect: float = 4 / 3
+    flip: bool = True
+    colour: float = 0.2
+    erase: float = 0.0
+
+    def build(self) -> Augmentation:
+        """The same, as the data room wants it."""
+        return Augmentation(**self.model_dump())
+
+    @model_validator(mode="after")
+    def _check(self) -> AugmentationSettings:
+        self.build()
+        return self
+
+
+class StageSettings(Settings):
+    """What all stages share.
+
+    Attributes:
+        epochs: passes over the training data.
+        batch: pictures an update, over all processes and accumulated steps.
+        learning_rate: of the new layers (Adam), at its highest; warmed up over 5 percent of the updates, then
+            lowered along a half cosine.
+        weight_decay: decoupled, on weight matrices.
+        clip: largest norm of the gradient.
+        accumulate: steps whose gradients are added up for one update.
+        patience: epochs without a better validation metric before the stage ends; null runs them all.
+        average: decay of the moving average of the weights that is validated and kept; 0 switches it off.
+    """
+
+    epochs: Count
+    batch: Count = 32
+    learning_rate: Positive = 1e-3
+    weight_decay: Annotated[float, Field(ge=0)] = 1e-4
+    clip: Positive = 5.0
+    accumulate: Count = 1
+    patience: Count | None = None
+    average: Annotated[float, Field(ge=0, lt=1)] = 0.0
+
+
+class VisionSettings(StageSettings):
+    """What stages that teach the CNN share.
+
+    Attributes:
+        trunk_learning_rate: of the trunk, at its highest.
+        freeze: first parts of the trunk that do not learn (lite: stem, seven stages, head).
+        augmentation: what happens to the pictures.
+        unary_loss: L_u, as asymmetric loss or binary cross-entropy.
+        unary_weight: factor of L_u; 0 leaves the regularisation out.
+    """
+
+    trunk_learning_rate: Positive = 3e-4
+    freeze: Annotated[int, Field(ge=0)] = 4
+    augmentation: AugmentationSettings = AugmentationSettings()
+    unary_loss: Literal["asymmetric", "binary_cross_entropy"] = "asymmetric"
+    unary_weight: Annotated[float, Field(ge=0)] = 1.0
+
+
+class ConceptsStage(VisionSettings):
+    """Stage 1: the CNN and the concept layer on L_u alone."""
+
+    kind: Literal["concepts"]
+
+
+class RelationsStage(StageSettings):
+    """Stage 2: the RNN on L_r alone; the CNN is fixed, its outputs are computed once.
+
+    Attributes:
+        forms: which decoders learn; null means all.
+        concepts: the CNN's predicted s_hat, or the true s (complete decoupling, no picture needed).
+        mirror: learn from each picture's mirror image too.
+        smoothing: label smoothing.
+    """
+
+    kind: Literal["relations"]
+    forms: tuple[Form, ...] | None = None
+    concepts: Literal["predicted", "true"] = "predicted"
+    mirror: bool = True
+    smoothing: Share = 0.0
+    batch: Count = 64
+    learning_rate: Positive = 2e-3
+
+
+class JointStage(VisionSettings):
+    """Stage 3: everything on L = L_u + lambda L_r.
+
+    Attributes:
+        forms: which decoders learn; null means all.
+        relational_weight: lambda.
+        stop_gradient: keep L_r from reaching the CNN (complete decoupling).
+        smoothing: label smoothing of L_r.
+    """
+
+    kind: Literal["joint"]
+    forms: tuple[Form, ...] | None = None
+    relational_weight: Annotated[float, Field(ge=0)] = 1.0
+    stop_gradient: bool = False
+    smoothing: Share = 0.0
+    learning_rate: Positive = 1e-4
+    trunk_learning_rate: Positive = 3e-5
+
+
+Stage = Annotated[ConceptsStage | RelationsStage | JointStage, Field(discriminator="kind")]
+
+
+class Recipe(Settings):
+    """A whole training run.
+
+    Attributes:
+        name: of the model.
+        seed: decides every random number of the run.
+        forms: tags, caption, or both: one decoder each.
+        precision: "fp32", or "bf16" where the device is fast at it.
+        beams: width of the beam search in the report at the end.
+    """
+
+    name: str
+    seed: int = 0
+    forms: tuple[Form, ...] = ("tags",)
+    precision: Literal["fp32", "bf16"] = "fp32"
+    beams: Count = 3
+    data: DataSettings
+    preprocessing: PreprocessingConfig = PreprocessingConfig()
+    concepts: ConceptSettings = ConceptSettings()
+    tags: TagSettings = TagSettings()
+    captions: CaptionSettings = CaptionSettings()
+    trunk: TrunkSettings = TrunkSettings()
+    decoder: DecoderSettings = DecoderSettings()
+    stages: tuple[Stage, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _check(self) -> Recipe:
+        if not self.forms or len(set(self.forms)) != len(self.forms):
+            raise ValueError("forms must name tags, caption or both, each once: write forms: [tags, caption]")
+        for number, stage in enumerate(self.stages):
+            wanted = getattr(stage, "forms", None) or ()
+            if extra := set(wanted) - set(self.forms):
+                raise ValueError(f"stages.{number}.forms names {', '.join(extra)}: add it to forms")
+        return self
+
+    @property
+    def supervised(self) -> bool:
+        """Whether some stage teaches the concept layer."""
+        return any(isinstance(stage, VisionSettings) and stage.unary_weight > 0 for stage in self.stages)
+
+
+def load_recipe(path: Path, changes: Sequence[str] = ()) -> Recipe:
+    """Read a recipe.
+
+    Args:
+        path: a YAML file.
+        changes: "key=value" with a dotted key, such as "stages.0.epochs=3"; the value is YAML.
+
+    Raises:
+        SemregError: no such file, no YAML, or a key or value that does not fit; the nearest known key is named.
+    """
+    try:
+        fields = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SemregError(f"the recipe {str(path)!r} cannot be read ({error.strerror}): name a YAML file") from None
+    except yaml.YAMLError as error:
+        raise SemregError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(fields, dict):
+        raise SemregError(f"{path} must hold settings as key: value, holds {type(fields).__name__}")
+    for change in changes:
+        _change(fields, change)
+    try:
+        return Recipe.model_validate(fields)
+    except SemregError as error:
+        raise SemregError(f"{path}: {error}") from None
+    except ValidationError as error:
+        raise SemregError(f"{path}: {_explain(error)}") from None
+
+
+def save_recipe(recipe: Recipe) -> str:
+    """The recipe as YAML with every setting spelt out."""
+    return str(yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True))
+
+
+def _change(fields: dict[str, Any], change: str) -> None:
+    key, equals, value = change.partition("=")
+    if not equals:
+        raise SemregError(f"--set wants key=value, is {change!r}: for instance --set seed=1")
+    *parents, last = key.split(".")
+    place: Any = fields
+    try:
+        for part in parents:
+            place = place[int(part)] if isinstance(place, list) else place.setdefault(part, {})
+        place[int(last) if isinstance(place, list) else last] = yaml.safe_load(value)
+    except (ValueError, IndexError, TypeError, AttributeError, yaml.YAMLError):
+        raise SemregError(f"--set {change}: the recipe has no such place: check {key!r}") from None
+
+
+def _explain(error: ValidationError) -> str:
+    first = error.errors()[0]
+    # The tag of the stage's kind stands in the location behind its number; people do not write it.
+    location = [part for part in first["loc"] if part not in ("concepts", "relations", "joint") or len(first["loc"]) < 3]
+    where = ".".join(str(part) for part in location)
+    if first["type"] == "extra_forbidden":
+        known = _known_keys(first["loc"])
+        near = difflib.get_close_matches(str(location[-1]), known, 1, 0.5)
+        hint = f"did you mean {near[0]}?" if near else f"known here are {', '.join(known)}"
+        return f"unknown key {where}: {hint}"
+    message = first["msg"].removeprefix("Value error, ")
+    given = "" if first["type"] in ("missing", "value_error") else f" (is {str(first['input'])[:60]!r})"
+    return f"{where}: {message}{given}" if where else message
+
+
+def _known_keys(location: Sequence[int | str]) -> list[str]:
+    """The keys that a recipe may have beside the unknown one at `location`."""
+    kinds = {"concepts": ConceptsStage, "relations": RelationsStage, "joint": JointStage}
+    place: type[BaseModel] = Recipe
+    parts = list(location[:-1])
+    if parts[:1] == ["stages"]:
+        place, parts = kinds[str(parts[2])], parts[3:]
+    for part in parts:
+        annotation = place.model_fields[str(part)].annotation
+        options = [annotation, *get_args(annotation)] if get_origin(annotation) else [annotation]
+        place = next(o for o in options if isinstance(o, type) and issubclass(o, BaseModel))
+    return list(place.model_fields)

@@ -1,0 +1,268 @@
+"""A whole run: data, vocabularies, model, the stages in turn, calibration, and a model folder at the end."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+
+from semreg.data.concepts import concept_vocabulary
+from semreg.data.label_order import LabelOrder, label_counts
+from semreg.data.loader import leave_out_unreadable
+from semreg.data.records import Record, of_split, read_records
+from semreg.data.vocabulary import word_vocabulary
+from semreg.errors import SemregError
+from semreg.files import atomic_write
+from semreg.model.cnn_rnn import CnnRnn
+from semreg.model_folder import DecoderConfig, ModelConfig, TrunkConfig, build_model, save_model
+from semreg.training.calibration import calibrated
+from semreg.training.checkpoint import CHECKPOINT, Progress, load_checkpoint, save_checkpoint
+from semreg.training.examples import Examples, tag_labels, to_examples
+from semreg.training.log import LOG, RunLog
+from semreg.training.loop import Interrupted, run_stage
+from semreg.training.recipe import Recipe, load_recipe, save_recipe
+from semreg.training.stages import Setting, encode, prepare_stage
+
+RECIPE, MODEL = "recipe.yaml", "model"
+SPARE_LENGTH = 4  # tags that a path may have beyond the longest of the training set
+
+
+def train(recipe: Recipe, folder: Path) -> Path:
+    """Run a recipe from its start.
+
+    Args:
+        recipe: all settings.
+        folder: for the run; must not hold one already.
+
+    Returns:
+        The model's folder.
+
+    Raises:
+        SemregError: the folder holds a run, or the data does not fit the recipe.
+        Interrupted: Ctrl-C or SIGTERM; a checkpoint is written.
+    """
+    if (folder / RECIPE).exists():
+        raise SemregError(f"{str(folder)!r} holds a run already: go on with --resume, or name another --output")
+    return _run(recipe, folder, None)
+
+
+def resume(folder: Path) -> Path:
+    """Go on with a run that was stopped, to the same weights as if it had not been.
+
+    Raises:
+        SemregError: the folder holds no run, or its data has changed.
+        Interrupted: as in `train`.
+    """
+    if not (folder / RECIPE).is_file():
+        raise SemregError(f"{str(folder)!r} holds no run ({RECIPE} is missing): name a folder of `semreg train`")
+    recipe = load_recipe(folder / RECIPE)
+    if (folder / MODEL / "config.json").is_file():
+        raise SemregError(f"the run {str(folder)!r} is finished: its model is {str(folder / MODEL)!r}")
+    start = load_checkpoint(folder / CHECKPOINT) if (folder / CHECKPOINT).exists() else None
+    return _run(recipe, folder, start)
+
+
+def _run(recipe: Recipe, folder: Path, start: tuple[Progress, dict[str, Any]] | None) -> Path:
+    torch.manual_seed(recipe.seed)
+    records = read_records(recipe.data.folder)
+    train_records, validation_records = split_records(records, recipe)
+    accelerator = Accelerator(mixed_precision="no" if recipe.precision == "fp32" else "bf16")
+    first = accelerator.is_main_process
+    if first:
+        folder.mkdir(parents=True, exist_ok=True)
+    with RunLog(folder, quiet=not first) as log, stop_on_signal() as stop_asked:
+        if accelerator.device.type == "cpu" and recipe.precision == "bf16":
+            log.say("bf16 on a CPU is slower than fp32 unless the CPU has instructions for it")
+        train_records = _readable(train_records, recipe, log, "training")
+        validation_records = _readable(validation_records, recipe, log, "validation")
+        config, train_set, validation_set = prepare_data(recipe, train_records, validation_records)
+        if first and start is None:
+            with atomic_write(folder / RECIPE) as file:
+                file.write(save_recipe(recipe))
+        log.event("run", name=recipe.name, train=len(train_set), validation=len(validation_set))
+        torch.manual_seed(recipe.seed)
+        model = build_model(config, pretrained=recipe.trunk.pretrained and start is None).to(accelerator.device)
+        progress, states = start or (Progress(), {})
+        if states:
+            _load(model, states.pop("model"), folder)
+        setting = Setting(
+            recipe,
+            train_set,
+            validation_set,
+            {form: decoder.max_length for form, decoder in config.decoders.items()},
+            {form: decoder.words for form, decoder in config.decoders.items()},
+            log,
+            accelerator.device,
+        )
+
+        def save(now: Progress, state: dict[str, Any]) -> None:
+            if first:
+                save_checkpoint(folder / CHECKPOINT, now, state)
+
+        while progress.stage < len(recipe.stages):
+            if states and progress.epoch == 0 and progress.step == 0:
+                states = {}
+            stage = prepare_stage(progress.stage, setting, model)
+            run_stage(
+                stage,
+                model,
+                accelerator,
+                progress,
+                states,
+                seed=recipe.seed,
+                train_norm=recipe.trunk.batchnorm == "trained",
+                log=log,
+                save=save,
+                stop_asked=stop_asked,
+            )
+            log.event("stage", stage=stage.name, best=progress.best, best_epoch=progress.best_epoch)
+            states = {}
+            progress = Progress(progress.stage + 1, seconds=progress.seconds, updates=progress.updates)
+
+        log.say("choosing thresholds on the validation pictures")
+        model.half().float()  # the model is saved in half precision: what is tuned is what is saved
+        seen = encode(model, validation_set, setting, "the validation pictures")
+        config = calibrated(model, config, seen, validation_set, recipe)
+        config = config.model_copy(update={"training": summary(recipe, progress, train_set, validation_set)})
+        if first:
+            save_model(model, config, folder / MODEL, card=f"# {recipe.name}\n\nTrained by semreg; see `config.json`.\n")
+            log.event("model", folder=MODEL, **asdict(progress))
+            log.say(f"the model is in {folder / MODEL}")
+        accelerator.wait_for_everyone()
+    return folder / MODEL
+
+
+def split_records(records: Sequence[Record], recipe: Recipe) -> tuple[list[Record], list[Record]]:
+    """Training and validation records; a share is held out by the seed."""
+    train = of_split(records, recipe.data.train)
+    if isinstance(recipe.data.validation, str):
+        return train, of_split(records, recipe.data.validation)
+    count = round(recipe.data.validation * len(train))
+    if not 0 < count < len(train):
+        raise SemregError(
+            f"data.validation must leave pictures on both sides, holds out {count} of {len(train)}: raise or lower it"
+        )
+    order = torch.randperm(len(train), generator=torch.Generator().manual_seed(recipe.seed)).tolist()
+    held = set(order[:count])
+    return (
+        [record for index, record in enumerate(train) if index not in held],
+        [record for index, record in enumerate(train) if index in held],
+    )
+
+
+def prepare_data(
+    recipe: Recipe, train: Sequence[Record], validation: Sequence[Record]
+) -> tuple[ModelConfig, Examples, Examples]:
+    """Vocabularies from the training records alone, and both splits in numbers.
+
+    Raises:
+        SemregError: a form is wanted that the data has nothing for.
+    """
+    if "tags" in recipe.forms and recipe.tags.source == "labels" and not any(r.tags for r in train):
+        raise SemregError("the training pictures have no tags: take forms: [caption], or tags.source: concepts")
+    if "caption" in recipe.forms and not any(r.captions for r in train):
+        raise SemregError("the training pictures have no captions: take forms: [tags]")
+    concepts = concept_vocabulary(
+        [r.tags for r in train],
+        [r.captions for r in train],
+        source=recipe.concepts.source,
+        size=recipe.concepts.size,
+        minimum=recipe.concepts.minimum,
+        exclude=recipe.concepts.exclude,
+    )
+    decoder = recipe.decoder.model_dump()
+    decoders: dict[str, DecoderConfig] = {}
+    order = None
+    if "tags" in recipe.forms:
+        tags = [tag_labels(record, concepts, recipe.tags.source) for record in train]
+        counts = label_counts(tags)
+        order = LabelOrder(recipe.tags.order, counts)
+        longest = max(len(row) for row in tags)
+        decoders["tags"] = DecoderConfig(
+            **decoder, words=tuple(sorted(counts)), max_length=min(longest + SPARE_LENGTH, len(counts))
+        )
+    if "caption" in recipe.forms:
+        words = word_vocabulary((text for r in train for text in r.captions), recipe.captions.minimum)
+        decoders["caption"] = DecoderConfig(**decoder, words=words.words, max_length=recipe.captions.max_length)
+    config = ModelConfig(
+        name=recipe.name,
+        trunk=TrunkConfig(name=recipe.trunk.name, folded=recipe.trunk.batchnorm == "folded"),
+        preprocessing=recipe.preprocessing,
+        concepts=concepts.names,
+        forms=concepts.forms,
+        supervised=recipe.supervised,
+        tag_source=recipe.tags.source,
+        decoders=decoders,
+    )
+    vocabularies = {form: config.vocabulary(form) for form in config.decoders}
+    options: dict[str, Any] = {"tag_source": recipe.tags.source, "max_words": recipe.captions.max_length}
+    return (
+        config,
+        to_examples(train, concepts, vocabularies, order, **options),
+        to_examples(validation, concepts, vocabularies, order, **options),
+    )
+
+
+def summary(recipe: Recipe, progress: Progress, train: Examples, validation: Examples) -> dict[str, Any]:
+    """What the model folder says of its training."""
+    return {
+        "pictures": len(train),
+        "validation_pictures": len(validation),
+        "updates": progress.updates,
+        "minutes": round(progress.seconds / 60, 1),
+        "recipe": json.loads(recipe.model_dump_json(exclude={"data": {"folder", "workers"}})),
+    }
+
+
+@contextmanager
+def stop_on_signal() -> Iterator[Any]:
+    """Ctrl-C and SIGTERM set a flag that the loop looks at; a second Ctrl-C ends at once."""
+    asked = threading.Event()
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        if asked.is_set():
+            raise KeyboardInterrupt
+        asked.set()
+
+    if threading.current_thread() is not threading.main_thread():
+        yield asked.is_set
+        return
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield asked.is_set
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _readable(records: Sequence[Record], recipe: Recipe, log: RunLog, what: str) -> list[Record]:
+    log.start_bar(f"reading {what} pictures", len(records))
+    good, problems = leave_out_unreadable(records, recipe.data.unreadable, log.advance)
+    log.end_bar()
+    for problem in problems:
+        log.event("unreadable", problem=problem)
+        log.say(f"left out: {problem}")
+    if problems:
+        log.say(f"{len(problems)} of {len(records)} {what} pictures are left out")
+    return good
+
+
+def _load(model: CnnRnn, weights: dict[str, Any], folder: Path) -> None:
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError:
+        raise SemregError(
+            f"the data has changed since {str(folder)!r} was started (other words, labels or concepts): start anew"
+        ) from None
+
+
+__all__ = ["LOG", "MODEL", "Interrupted", "resume", "train"]

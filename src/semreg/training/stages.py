@@ -1,0 +1,283 @@
+"""The paper's three stages: what each learns, from which batches, by which loss, and how it is validated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from semreg.data.images import Preprocessing
+from semreg.data.loader import in_order, picture_batches
+from semreg.data.vocabulary import PADDING
+from semreg.model.cnn_rnn import CnnRnn
+from semreg.model.interfaces import Encoding
+from semreg.model.losses import UNARY_LOSSES, relational_loss
+from semreg.model.trunks import freeze
+from semreg.training.examples import Examples
+from semreg.training.log import RunLog
+from semreg.training.recipe import ConceptsStage, JointStage, Recipe, RelationsStage, StageSettings, VisionSettings
+from semreg.training.validation import validate_concepts, validate_forms
+
+ENCODE_BATCH = 64
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What every stage works with.
+
+    Attributes:
+        recipe: the run's settings.
+        train: pictures to learn from.
+        validation: pictures that choose epochs.
+        searches: the vocabularies' sizes and searches, by form.
+        log: for progress.
+        device: where the model is.
+    """
+
+    recipe: Recipe
+    train: Examples
+    validation: Examples
+    max_lengths: Mapping[str, int]
+    words: Mapping[str, Sequence[str]]
+    log: RunLog
+    device: torch.device
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """How pictures become the model's input."""
+        return self.recipe.preprocessing.build()
+
+
+class Stage(Protocol):
+    """One stage, ready to run: the loop knows nothing else of it."""
+
+    name: str
+    settings: StageSettings
+
+    def examples(self) -> int:
+        """How many examples an epoch has."""
+        ...
+
+    def batches(self, epoch: int, chosen: Sequence[Sequence[int]]) -> Iterator[Any]:
+        """The batches with the examples `chosen`, in that order."""
+        ...
+
+    def loss(self, model: nn.Module, batch: Any) -> tuple[Tensor, dict[str, float]]:
+        """The loss of one batch, through the wrapped `model`, and its parts for the log."""
+        ...
+
+    def validate(self) -> tuple[float, dict[str, float]]:
+        """The metric to maximise, and all figures for the log."""
+        ...
+
+
+def prepare_stage(number: int, setting: Setting, model: CnnRnn) -> Stage:
+    """Set a stage up: choose which weights learn, and compute what can be computed once."""
+    settings = setting.recipe.stages[number]
+    name = f"{number + 1}-{settings.kind}"
+    if isinstance(settings, ConceptsStage):
+        return Concepts(name, settings, setting, model)
+    if isinstance(settings, JointStage):
+        return Joint(name, settings, setting, model)
+    return Relations(name, settings, setting, model)
+
+
+@torch.no_grad()
+def encode(model: CnnRnn, examples: Examples, setting: Setting, what: str, mirror: bool = False) -> Encoding:
+    """What the CNN sees in all pictures of a split, (N, ...), as the model stands; plain resize, no augmentation."""
+    model.eval()
+    keys = in_order(len(examples), ENCODE_BATCH)
+    setting.log.start_bar(f"looking at {what}", len(examples))
+    parts = []
+    for pictures in picture_batches(
+        examples.paths, keys, setting.preprocessing, workers=setting.recipe.data.workers
+    ):
+        parts.append(model.trunk((pictures.flip(3) if mirror else pictures).to(setting.device)).float())
+        setting.log.advance(len(pictures))
+    setting.log.end_bar()
+    return model.recognise(torch.cat(parts))
+
+
+class _Vision:
+    """What the stages that teach the CNN share: pictures come from disk, augmented."""
+
+    def __init__(self, name: str, settings: VisionSettings, setting: Setting, model: CnnRnn) -> None:
+        self.name, self.setting, self.model = name, setting, model
+        self.vision = settings
+        freeze(model.trunk, settings.freeze)
+        model.semantic.requires_grad_(True)
+
+    def _pictures(self, epoch: int, chosen: Sequence[Sequence[int]]) -> Iterator[Tensor]:
+        return picture_batches(
+            self.setting.train.paths,
+            [[(epoch, index) for index in batch] for batch in chosen],
+            self.setting.preprocessing,
+            augmentation=self.vision.augmentation.build(),
+            seed=self.setting.recipe.seed,
+            workers=self.setting.recipe.data.workers,
+        )
+
+    def _unary(self, logits: Tensor, truth: Tensor) -> Tensor:
+        return UNARY_LOSSES[self.vision.unary_loss](logits.float(), truth)
+
+
+class Concepts(_Vision):
+    """Stage 1: trunk and concept layer on L_u."""
+
+    def __init__(self, name: str, settings: ConceptsStage, setting: Setting, model: CnnRnn) -> None:
+        super().__init__(name, settings, setting, model)
+        self.settings = settings
+        model.decoders.requires_grad_(False)
+
+    def examples(self) -> int:
+        """One a picture."""
+        return len(self.setting.train)
+
+    def batches(self, epoch: int, chosen: Sequence[Sequence[int]]) -> Iterator[Any]:
+        """Pictures and s."""
+        for indices, pictures in zip(chosen, self._pictures(epoch, chosen), strict=True):
+            yield pictures.to(self.setting.device), self.setting.train.truth[list(indices)].to(self.setting.device)
+
+    def loss(self, model: nn.Module, batch: Any) -> tuple[Tensor, dict[str, float]]:
+        """L_u."""
+        pictures, truth = batch
+        encoding, _ = model(pictures, {})
+        loss = self.settings.unary_weight * self._unary(encoding.logits, truth)
+        return loss, {"L_u": loss.item()}
+
+    def validate(self) -> tuple[float, dict[str, float]]:
+        """Mean average precision of the concepts."""
+        encoding = encode(self.model, self.setting.validation, self.setting, "the validation pictures")
+        return validate_concepts(encoding, self.setting.validation)
+
+
+class Relations:
+    """Stage 2: the decoders on L_r, from memory, with the CNN as it is."""
+
+    def __init__(self, name: str, settings: RelationsStage, setting: Setting, model: CnnRnn) -> None:
+        self.name, self.settings, self.setting, self.model = name, settings, setting, model
+        self.forms = settings.forms or setting.recipe.forms
+        model.trunk.requires_grad_(False)
+        model.semantic.requires_grad_(False)
+        for form in setting.recipe.forms:
+            model.decoder(form).requires_grad_(form in self.forms)
+        views = [encode(model, setting.train, setting, "the training pictures")]
+        if settings.mirror:
+            views.append(encode(model, setting.train, setting, "their mirror images", mirror=True))
+        if settings.concepts == "true":
+            truth = setting.train.truth.to(setting.device)
+            views = [Encoding(view.features, view.logits, truth) for view in views]
+        self.views = views
+        self.seen = encode(model, setting.validation, setting, "the validation pictures")
+        self.pairs = setting.train.pairs(self.forms)
+        for form in self.forms:
+            interface = model.decoder(form).interface
+            interface.standardise.fit(interface.embedding(_join(views)))
+
+    def examples(self) -> int:
+        """One a caption, or a picture."""
+        return len(self.pairs)
+
+    def batches(self, epoch: int, chosen: Sequence[Sequence[int]]) -> Iterator[Any]:
+        """Encodings, of either view at random, and paths."""
+        device = self.setting.device
+        for indices in chosen:
+            pairs = [self.pairs[index] for index in indices]
+            rows = torch.tensor([picture for picture, _ in pairs], device=device)
+            mixed = torch.randint(len(self.views), (len(pairs), 1), device=device)
+            encoding = Encoding(*(_pick(values, rows, mixed) for values in zip(*map(_fields, self.views), strict=True)))
+            paths = {form: self.setting.train.batch(form, pairs).to(device) for form in self.forms}
+            yield encoding, paths
+
+    def loss(self, model: nn.Module, batch: Any) -> tuple[Tensor, dict[str, float]]:
+        """L_r, summed over the forms."""
+        encoding, paths = batch
+        _, logits = model(encoding, _inputs(paths))
+        return _relational(logits, paths, self.settings.smoothing)
+
+    def validate(self) -> tuple[float, dict[str, float]]:
+        """Greedy decoding: F1 of tags, CIDEr-D of captions."""
+        self.model.eval()
+        return validate_forms(self.model, self.seen, self.setting.validation, self.setting.max_lengths, self.setting.words, self.forms)
+
+
+class Joint(_Vision):
+    """Stage 3: CNN and decoders on L = L_u + lambda L_r."""
+
+    def __init__(self, name: str, settings: JointStage, setting: Setting, model: CnnRnn) -> None:
+        super().__init__(name, settings, setting, model)
+        self.settings = settings
+        self.forms = settings.forms or setting.recipe.forms
+        for form in setting.recipe.forms:
+            model.decoder(form).requires_grad_(form in self.forms)
+        self.pairs = setting.train.pairs(self.forms)
+        unfitted = [f for f in self.forms if bool((model.decoder(f).interface.standardise.deviation == 1).all())]
+        if unfitted:  # no relations stage came before: the scale must be set all the same
+            seen = encode(model, setting.train, setting, "the training pictures")
+            for form in unfitted:
+                interface = model.decoder(form).interface
+                interface.standardise.fit(interface.embedding(seen))
+
+    def examples(self) -> int:
+        """One a caption, or a picture."""
+        return len(self.pairs)
+
+    def batches(self, epoch: int, chosen: Sequence[Sequence[int]]) -> Iterator[Any]:
+        """Pictures, s and paths."""
+        device, train = self.setting.device, self.setting.train
+        pairs = [[self.pairs[index] for index in batch] for batch in chosen]
+        rows = [[picture for picture, _ in batch] for batch in pairs]
+        for batch, indices, pictures in zip(pairs, rows, self._pictures(epoch, rows), strict=True):
+            paths = {form: train.batch(form, batch).to(device) for form in self.forms}
+            yield pictures.to(device), train.truth[indices].to(device), paths
+
+    def loss(self, model: nn.Module, batch: Any) -> tuple[Tensor, dict[str, float]]:
+        """L_u + lambda L_r."""
+        pictures, truth, paths = batch
+        encoding, logits = model(pictures, _inputs(paths), self.settings.stop_gradient)
+        relational, parts = _relational(logits, paths, self.settings.smoothing)
+        unary = self._unary(encoding.logits, truth)
+        loss = self.settings.unary_weight * unary + self.settings.relational_weight * relational
+        return loss, {"L_u": unary.item(), **parts}
+
+    def validate(self) -> tuple[float, dict[str, float]]:
+        """Greedy decoding, and the concepts' mean average precision."""
+        seen = encode(self.model, self.setting.validation, self.setting, "the validation pictures")
+        metric, figures = validate_forms(
+            self.model, seen, self.setting.validation, self.setting.max_lengths, self.setting.words, self.forms
+        )
+        _, concepts = validate_concepts(seen, self.setting.validation)
+        return metric, {**figures, **concepts}
+
+
+def _relational(
+    logits: Mapping[str, Tensor], paths: Mapping[str, Tensor], smoothing: float
+) -> tuple[Tensor, dict[str, float]]:
+    losses = {
+        form: relational_loss(logits[form].float(), path[:, 1:], PADDING, smoothing) for form, path in paths.items()
+    }
+    return torch.stack(list(losses.values())).sum(), {f"L_r {form}": loss.item() for form, loss in losses.items()}
+
+
+def _inputs(paths: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """What the decoder reads: every path without its last token."""
+    return {form: path[:, :-1] for form, path in paths.items()}
+
+
+def _fields(encoding: Encoding) -> tuple[Tensor, Tensor, Tensor]:
+    return encoding.features, encoding.logits, encoding.concepts
+
+
+def _join(views: Sequence[Encoding]) -> Encoding:
+    return Encoding(*(torch.cat(values) for values in zip(*map(_fields, views), strict=True)))
+
+
+def _pick(values: Sequence[Tensor], rows: Tensor, mixed: Tensor) -> Tensor:
+    """Rows of one of several views each: (B, ...)."""
+    picked = values[0][rows]
+    for number, view in enumerate(values[1:], 1):
+        picked = torch.where(mixed == number, view[rows], picked)
+    return picked

@@ -1,0 +1,99 @@
+"""Tuned thresholds against trying every cut, one by one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from semreg.errors import SemregError
+from semreg.evaluation import tagging_scores, tune_threshold, tune_thresholds
+from semreg.evaluation.thresholds import METRICS
+
+sizes = st.tuples(st.integers(1, 10), st.integers(1, 5))
+tables = sizes.flatmap(
+    lambda size: st.tuples(
+        arrays(np.float32, size, elements=st.sampled_from([0.0, 0.125, 0.25, 0.6, 0.9])),
+        arrays(bool, size).filter(lambda true: bool(true.any())),
+    )
+)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+@settings(max_examples=100, deadline=None)
+@given(drawn=tables)
+def test_no_cut_is_better_and_no_higher_one_as_good(
+    metric: str, drawn: tuple[np.ndarray, np.ndarray]
+) -> None:
+    scores, true = drawn
+    threshold = tune_threshold(scores, true, metric)
+    best = tagging_scores(scores >= threshold, true)[metric]
+    for cut in np.unique(scores):
+        value = tagging_scores(scores >= cut, true)[metric]
+        assert value <= best + 1e-9
+        fewer = (scores >= cut).sum() < (scores >= threshold).sum()
+        assert not fewer or value < best - 1e-13
+
+
+def test_the_threshold_lies_half_way_between_two_scores() -> None:
+    assert tune_threshold([[0.8, 0.2], [0.6, 0.1]], [[1, 0], [1, 0]]) == pytest.approx(0.4)
+
+
+def test_where_everything_is_right_the_lowest_score_is_taken() -> None:
+    assert tune_threshold([[0.8, 0.2]], [[1, 1]]) == pytest.approx(0.2)
+
+
+def test_neighbouring_float32_scores_are_told_apart() -> None:
+    low = np.float32(0.3)
+    high = np.nextafter(low, np.float32(1))
+    scores = np.array([[low, high]])
+    np.testing.assert_array_equal(scores >= tune_threshold(scores, [[0, 1]]), [[False, True]])
+
+
+@settings(max_examples=100, deadline=None)
+@given(tables)
+def test_without_shrinkage_each_class_has_its_own_best(drawn: tuple[np.ndarray, np.ndarray]) -> None:
+    scores, true = drawn
+    thresholds = tune_thresholds(scores, true, prior=0)
+    assert thresholds.shape == (true.shape[1],)
+    for k in np.flatnonzero(true.any(0)):
+        column, truth = scores[:, [k]], true[:, [k]]
+        best = tagging_scores(column >= thresholds[k], truth)["O-F1"]
+        assert all(tagging_scores(column >= cut, truth)["O-F1"] <= best + 1e-12 for cut in np.unique(column))
+
+
+def test_rare_classes_are_drawn_to_the_common_threshold() -> None:
+    scores = np.array([[0.9, 0.3, 0.5], [0.8, 0.1, 0.4], [0.2, 0.1, 0.3], [0.1, 0.05, 0.2]])
+    true = np.array([[1, 1, 0], [1, 0, 0], [0, 0, 0], [0, 0, 0]], dtype=bool)
+    common = tune_threshold(scores, true, "C-F1 mean")
+    own = tune_thresholds(scores, true, prior=0)
+    np.testing.assert_allclose(own, [0.5, 0.2, common])  # class 2 has no positive
+    shrunk = tune_thresholds(scores, true, prior=3)
+    np.testing.assert_allclose(shrunk, [(2 * 0.5 + 3 * common) / 5, (0.2 + 3 * common) / 4, common])
+    np.testing.assert_allclose(tune_thresholds(scores, true, prior=1e12), common)
+
+
+def test_the_order_of_pictures_does_not_matter() -> None:
+    random = np.random.default_rng(1)
+    scores, true = random.random((200, 7)).round(2), random.random((200, 7)) < 0.2
+    shuffled = random.permutation(200)
+    for metric in METRICS:
+        assert tune_threshold(scores, true, metric) == tune_threshold(
+            scores[shuffled], true[shuffled], metric
+        )
+    np.testing.assert_array_equal(
+        tune_thresholds(scores, true), tune_thresholds(scores[shuffled], true[shuffled])
+    )
+
+
+def test_refusals() -> None:
+    with pytest.raises(SemregError, match="metric must be one of O-F1, C-F1, C-F1 mean, is 'F1'"):
+        tune_threshold([[0.5]], [[1]], "F1")
+    with pytest.raises(SemregError, match="prior must be at least 0, is -1"):
+        tune_thresholds([[0.5]], [[1]], prior=-1)
+    with pytest.raises(SemregError, match="at least one true tag"):
+        tune_threshold([[0.5]], [[0]])
+    with pytest.raises(SemregError, match="scores must be finite"):
+        tune_threshold([[np.inf]], [[1]])
