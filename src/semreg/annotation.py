@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from .errors import SemregError
+from semreg.errors import SemregError
 
 # Half a surrogate pair stands for a byte of a file name that is no UTF-8 and cannot be encoded; the others
 # are line ends to some readers. As \uXXXX they are valid JSON, stay on one line and come back unchanged.
@@ -106,12 +106,8 @@ class Annotation:
             file_name=_optional_text(record, "file_name"),
             tags=tuple(Tag(*_scored(item, "label", "tags")) for item in _items(record, "tags")),
             caption=Caption(*_scored(caption, "text", "caption")) if caption is not None else None,
-            captions=tuple(
-                Caption(*_scored(item, "text", "captions")) for item in _items(record, "captions")
-            ),
-            concepts=tuple(
-                Concept(*_scored(item, "concept", "concepts")) for item in _items(record, "concepts")
-            ),
+            captions=tuple(Caption(*_scored(item, "text", "captions")) for item in _items(record, "captions")),
+            concepts=tuple(Concept(*_scored(item, "concept", "concepts")) for item in _items(record, "concepts")),
             model=_optional_text(record, "model") or "",
             error=_optional_text(record, "error"),
         )
@@ -126,9 +122,7 @@ class Annotation:
         try:
             record = json.loads(line)
         except (ValueError, RecursionError) as error:
-            raise SemregError(
-                f"an annotation must be one line of JSON ({error}), is {_shown(line)}"
-            ) from error
+            raise SemregError(f"an annotation must be one line of JSON ({error}), is {_shown(line)}") from error
         return cls.from_dict(record)
 
 

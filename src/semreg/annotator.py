@@ -234,9 +234,7 @@ class Annotator:
     def _told_concepts(self, concepts: Tensor) -> list[tuple[Concept, ...]]:
         if not self.config.supervised:  # nothing taught these outputs to mean what they are called
             return [()] * len(concepts)
-        return [
-            tuple(Concept(self.concepts[i], score) for i, score in row) for row in _above(concepts, CONCEPT_FLOOR)
-        ]
+        return [tuple(Concept(self.concepts[i], score) for i, score in row) for row in _above(concepts, CONCEPT_FLOOR)]
 
     def _read(self, source: Source) -> Tensor:
         # At twice the size a reduced-scale JPEG gives the same picture as the full one, to a fraction of a level.

@@ -10,20 +10,20 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from semreg import __version__
 from semreg.errors import SemregError
+from semreg.terminal import print_evaluation, progress_bar
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from semreg.annotator import Annotator, Options
+    from semreg.annotator import Annotator
 
 FAILED, CANNOT_START, INTERRUPTED = 1, 2, 130
-TABLE_COLUMNS = ("C-P", "C-R", "C-F1", "C-F1 mean", "O-P", "O-R", "O-F1", "N+")
 
 app = typer.Typer(
     name="semreg",
@@ -36,7 +36,9 @@ app = typer.Typer(
 
 ModelOption = Annotated[
     Path | None,
-    typer.Option("--model", "-m", help="Model folder; without it the default model of the package.", show_default=False),
+    typer.Option(
+        "--model", "-m", help="Model folder; without it the default model of the package.", show_default=False
+    ),
 ]
 BeamOption = Annotated[int, typer.Option("--beam", min=1, max=100, help="Width of the search; 1 is greedy.")]
 BatchOption = Annotated[int, typer.Option("--batch", min=1, help="Pictures that go through the model together.")]
@@ -60,29 +62,47 @@ def _main(
 
 @app.command()
 def annotate(
-    paths: Annotated[list[Path], typer.Argument(help="Pictures, and folders that are searched for them.", metavar="PATH...")],
+    paths: Annotated[
+        list[Path],
+        typer.Argument(help="Pictures, and folders that are searched for them.", metavar="PATH..."),
+    ],
     model: ModelOption = None,
     format: Annotated[
         str | None,
         typer.Option(
-            "--format", "-f", help="table, jsonl, csv or txt. [default: table on a terminal, else jsonl]", show_default=False
+            "--format",
+            "-f",
+            help="table, jsonl, csv or txt. [default: table on a terminal, else jsonl]",
+            show_default=False,
         ),
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="File, or for txt also a folder: one text file a picture.", show_default=False),
+        typer.Option(
+            "--output",
+            "-o",
+            help="File, or for txt also a folder: one text file a picture.",
+            show_default=False,
+        ),
     ] = None,
     beam: BeamOption = 3,
     captions: Annotated[int, typer.Option("--captions", min=1, help="Captions for each picture, best first.")] = 1,
     min_score: Annotated[
         float | None,
-        typer.Option("--min-score", min=0, max=1, help="Tell tags from this probability on.", show_default="the model's own"),
+        typer.Option(
+            "--min-score",
+            min=0,
+            max=1,
+            help="Tell tags from this probability on.",
+            show_default="the model's own",
+        ),
     ] = None,
     max_tags: Annotated[
         int | None, typer.Option("--max-tags", min=0, help="Tell at most so many tags.", show_default="all")
     ] = None,
     gallery: Annotated[
-        Path | None, typer.Option("--gallery", help="Also write a web page with pictures, tags and captions.", show_default=False)
+        Path | None,
+        typer.Option("--gallery", help="Also write a web page with pictures, tags and captions.", show_default=False),
     ] = None,
     batch: BatchOption = 16,
     device: DeviceOption = "cpu",
@@ -110,7 +130,9 @@ def annotate(
     annotator = _load(model, device)
     from semreg.annotator import Options
 
-    options = Options(beams=max(beam, captions), n_best=captions, min_score=min_score, max_tags=max_tags, batch_size=batch)
+    options = Options(
+        beams=max(beam, captions), n_best=captions, min_score=min_score, max_tags=max_tags, batch_size=batch
+    )
 
     def sources() -> Iterator[Path]:
         yield first.path
@@ -119,7 +141,7 @@ def annotate(
 
     failed = total = 0
     shown = []
-    with writer, _progress("annotating", None) as advance:
+    with writer, progress_bar("annotating", hidden=chosen == "table" and output is None) as advance:
         for annotation in annotator.annotate(sources(), options):
             writer.write(annotation)
             if gallery is not None:
@@ -143,15 +165,24 @@ def annotate(
 
 @app.command()
 def train(
-    recipe: Annotated[Path | None, typer.Argument(help="A recipe, such as recipes/corel5k.yaml.", show_default=False)] = None,
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting; repeatable.", show_default=False)
+    recipe: Annotated[
+        Path | None, typer.Argument(help="A recipe, such as recipes/corel5k.yaml.", show_default=False)
     ] = None,
-    data: Annotated[Path | None, typer.Option("--data", help="Data set folder instead of the recipe's.", show_default=False)] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a setting; repeatable.", show_default=False),
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", help="Data set folder instead of the recipe's.", show_default=False),
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder for the run.", show_default="runs/NAME")
     ] = None,
-    resume: Annotated[Path | None, typer.Option("--resume", metavar="RUN", help="Go on with a run that was stopped.", show_default=False)] = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option("--resume", metavar="RUN", help="Go on with a run that was stopped.", show_default=False),
+    ] = None,
 ) -> None:
     """Train a model from a recipe, or go on with a run.
 
@@ -194,7 +225,8 @@ def evaluate(
     split: Annotated[str, typer.Option("--split", help="Which part of the set.")] = "test",
     format: Annotated[str, typer.Option("--format", "-f", help="table or json.")] = "table",
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Also write the JSON to this file.", show_default=False)
+        Path | None,
+        typer.Option("--output", "-o", help="Also write the JSON to this file.", show_default=False),
     ] = None,
     beam: BeamOption = 3,
     batch: BatchOption = 32,
@@ -217,7 +249,7 @@ def evaluate(
     from semreg.annotator import Options
     from semreg.evaluate import evaluate as compare
 
-    with _progress("evaluating", len(records)) as advance:
+    with progress_bar("evaluating", len(records)) as advance:
         result = compare(annotator, records, Options(beams=beam, batch_size=batch), advance)
     result = {"data": data.name, "split": split, **result}
     if output is not None:
@@ -228,7 +260,7 @@ def evaluate(
     if format == "json":
         typer.echo(json.dumps(result, indent=1, ensure_ascii=False))
     else:
-        _print_evaluation(result)
+        print_evaluation(result)
     for problem in result["unreadable"]:
         typer.echo(problem, err=True)
     if result["unreadable"]:
@@ -289,63 +321,3 @@ def _format_of(output: Path | None) -> str:
         return "table" if sys.stdout.isatty() else "jsonl"
     known = {".csv": "csv", ".txt": "txt", ".jsonl": "jsonl", ".json": "jsonl", "": "txt"}
     return known.get(output.suffix.lower(), "jsonl")
-
-
-class _progress:
-    """A progress bar on a terminal, nothing elsewhere; entered, it gives a function to move it on."""
-
-    def __init__(self, text: str, total: int | None) -> None:
-        self._text, self._total = text, total
-        self._bar: Any = None
-
-    def __enter__(self) -> Any:
-        if not sys.stderr.isatty():
-            return lambda count: None
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        class Rate(TextColumn):
-            def render(self, task: Any) -> Any:
-                self.text_format = f"{task.speed:.1f}/s" if task.speed else ""
-                return super().render(task)
-
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            Rate(""),
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
-            transient=True,
-        )
-        self._bar.start()
-        task = self._bar.add_task(self._text, total=self._total)
-        return lambda count: self._bar.advance(task, count)
-
-    def __exit__(self, *_: object) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-
-
-def _print_evaluation(result: dict[str, Any]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    console = Console(highlight=False)
-    console.print(f"{result['model']} on {result['data']} ({result['split']}, {result['pictures']} pictures)")
-    if "tags" in result:
-        table = Table(title="tags, percent", title_justify="left")
-        for column in ("set", *TABLE_COLUMNS):
-            table.add_column(column, justify="left" if column == "set" else "right")
-        for name, row in result["tags"]["sets"].items():
-            values = [f"{row[c]:.0f}" if c == "N+" else f"{100 * row[c]:.1f}" for c in TABLE_COLUMNS]
-            table.add_row(name, *values)
-        console.print(table)
-        rest = {k: v for k, v in result["tags"].items() if k != "sets"}
-        console.print("  ".join(f"{k} {v:.4f}" if isinstance(v, float) else f"{k} {v}" for k, v in rest.items()))
-    if "captions" in result:
-        table = Table(title="captions", title_justify="left")
-        for column in result["captions"]:
-            table.add_column(column, justify="right")
-        table.add_row(*(f"{v:.4f}" if isinstance(v, float) else str(v) for v in result["captions"].values()))
-        console.print(table)

@@ -84,7 +84,11 @@ def evaluate(
 
 
 def _tags(
-    annotator: Annotator, records: Sequence[Record], scores: Floats, paths: Sequence[Sequence[int]], concepts: Floats
+    annotator: Annotator,
+    records: Sequence[Record],
+    scores: Floats,
+    paths: Sequence[Sequence[int]],
+    concepts: Floats,
 ) -> dict[str, Any]:
     config, vocabulary = annotator.config, annotator.config.concept_vocabulary()
     if config.tag_source == "labels":

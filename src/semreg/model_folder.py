@@ -19,6 +19,7 @@ from semreg.errors import SemregError
 from semreg.files import atomic_write
 from semreg.model.cnn_rnn import CnnRnn
 from semreg.model.decoder import Decoder
+from semreg.model.efficientnet_lite import EfficientNetLite
 from semreg.model.interfaces import INTERFACES, SemanticInterface
 from semreg.model.trunks import build_trunk
 
@@ -116,23 +117,21 @@ def build_model(config: ModelConfig, *, pretrained: bool = False) -> CnnRnn:
     """
     trunk = build_trunk(config.trunk.name, pretrained=pretrained, folded=config.trunk.folded)
     concepts = config.concept_vocabulary()
-    decoders = {
+    decoders: dict[str, Decoder] = {
         form: _build_decoder(decoder, concepts, trunk.feature_size) for form, decoder in config.decoders.items()
     }
     return CnnRnn(trunk, len(concepts), decoders)
 
 
 def _build_decoder(config: DecoderConfig, concepts: Concepts, features: int) -> Decoder:
-    sizes = {"embedding": config.embedding, "hidden": config.hidden, "every_step": config.every_step}
+    sizes = (config.embedding, config.hidden, config.every_step)
     vocabulary = Vocabulary(config.words)
     if config.interface == "semantic":
         of_token = torch.tensor([-1] * (len(vocabulary) - len(config.words)) + concepts.of_token(config.words))
-        interface = SemanticInterface(
-            len(concepts), **sizes, concept_of_token=of_token if config.evidence else None
-        )
+        interface = SemanticInterface(len(concepts), *sizes, concept_of_token=of_token if config.evidence else None)
         return Decoder(interface, len(vocabulary), config.embedding, config.hidden, config.dropout)
     return Decoder(
-        INTERFACES[config.interface](features, **sizes),
+        INTERFACES[config.interface](features, *sizes),
         len(vocabulary),
         config.embedding,
         config.hidden,
@@ -174,9 +173,7 @@ def read_config(folder: Path) -> ModelConfig:
         fields = json.loads(path.read_text(encoding="utf-8"))
     except OSError:
         what = f"has no {CONFIG}" if folder.is_dir() else "does not exist"
-        raise SemregError(
-            f"the model {str(folder)!r} {what}: name a folder that `semreg train` has written"
-        ) from None
+        raise SemregError(f"the model {str(folder)!r} {what}: name a folder that `semreg train` has written") from None
     except ValueError as error:
         raise SemregError(f"{path} is not JSON ({error}): fetch the model again") from None
     if isinstance(fields, dict) and fields.get("format", FORMAT) > FORMAT:
@@ -198,7 +195,7 @@ def load_model(folder: Path) -> tuple[CnnRnn, ModelConfig]:
     config = read_config(folder)
     model = build_model(config)
     model.load_state_dict(read_weights(folder, model.state_dict()))
-    if not config.trunk.folded and hasattr(model.trunk, "fold"):
+    if not config.trunk.folded and isinstance(model.trunk, EfficientNetLite):
         model.trunk.fold()
     return model.eval(), config
 

@@ -221,12 +221,7 @@ def test_16_bit_rgb_png() -> None:
 
     row = b"\x00" + struct.pack(">6H", 0, 32768, 65535, 65535, 0, 32768)
     header = struct.pack(">IIBBBBB", 2, 1, 16, 2, 0, 0, 0)
-    data = (
-        b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", header)
-        + chunk(b"IDAT", zlib.compress(row))
-        + chunk(b"IEND", b"")
-    )
+    data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(row)) + chunk(b"IEND", b"")
     assert read_picture(data).tolist() == [[[0, 128, 255], [255, 0, 128]]]
 
 
@@ -462,9 +457,7 @@ def test_webp_bomb_is_refused() -> None:
 
 
 @pytest.mark.parametrize("factor", [1.5, 3])
-def test_above_pillows_limit_neither_warning_nor_error(
-    factor: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_above_pillows_limit_neither_warning_nor_error(factor: float, monkeypatch: pytest.MonkeyPatch) -> None:
     limit = int(60 * 90 / factor)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
     monkeypatch.setattr(images, "_PILLOW_LIMIT", limit)

@@ -25,9 +25,7 @@ from semreg.evaluation import (
     tokenize,
 )
 
-CAPTIONS = (
-    Path(__file__).resolve().parents[3] / "shared" / "data" / "annotations" / "coco" / "captions_val2017.json"
-)
+CAPTIONS = Path(__file__).resolve().parents[3] / "shared" / "data" / "annotations" / "coco" / "captions_val2017.json"
 
 words = st.lists(st.sampled_from(["a", "dog", "cat", "runs", "on", "the", "grass", "red"]), max_size=9)
 some_words = words.filter(bool)

@@ -23,9 +23,7 @@ sizes = st.tuples(st.integers(1, 12), st.integers(1, 6))
 tables = sizes.flatmap(lambda size: st.tuples(arrays(bool, size), arrays(bool, size)))
 # Few different scores, so that ties are common.
 ranked_tables = sizes.flatmap(
-    lambda size: st.tuples(
-        arrays(np.float64, size, elements=st.sampled_from([0.0, 0.1, 0.5, 0.9])), arrays(bool, size)
-    )
+    lambda size: st.tuples(arrays(np.float64, size, elements=st.sampled_from([0.0, 0.1, 0.5, 0.9])), arrays(bool, size))
 )
 
 
@@ -72,9 +70,7 @@ def test_equals_scikit_learn(drawn: tuple[np.ndarray, np.ndarray]) -> None:
     present = np.flatnonzero(true.any(0))
     scores = tagging_scores(predicted, true)
     columns = (true[:, present].astype(int), predicted[:, present].astype(int))
-    each = metrics.precision_recall_fscore_support(
-        *columns, labels=range(len(present)), average=None, zero_division=0
-    )
+    each = metrics.precision_recall_fscore_support(*columns, labels=range(len(present)), average=None, zero_division=0)
     if len(present) == 1:  # scikit-learn takes a single column for a binary problem
         each = [
             [score(columns[0].ravel(), columns[1].ravel(), zero_division=0)]
@@ -93,9 +89,7 @@ def test_equals_scikit_learn(drawn: tuple[np.ndarray, np.ndarray]) -> None:
 
 def test_no_tag_predicted_is_zero_not_nan() -> None:
     scores = tagging_scores(np.zeros((3, 2), bool), np.ones((3, 2), bool))
-    assert [scores[name] for name in ("C-P", "C-R", "C-F1", "C-F1 mean", "O-P", "O-R", "O-F1", "N+")] == [
-        0.0
-    ] * 8
+    assert [scores[name] for name in ("C-P", "C-R", "C-F1", "C-F1 mean", "O-P", "O-R", "O-F1", "N+")] == [0.0] * 8
 
 
 @settings(max_examples=150, deadline=None)
@@ -152,9 +146,7 @@ def test_calibration() -> None:
 
 
 def test_calibration_refuses() -> None:
-    with pytest.raises(
-        SemregError, match=r"probabilities in 0\.\.1, scores reach from -1 to 3: apply a sigmoid"
-    ):
+    with pytest.raises(SemregError, match=r"probabilities in 0\.\.1, scores reach from -1 to 3: apply a sigmoid"):
         expected_calibration_error([[-1.0, 3.0]], [[0, 1]])
     with pytest.raises(SemregError, match="number of bins must be at least 1, is 0"):
         expected_calibration_error([[0.5]], [[1]], bins=0)
@@ -163,9 +155,7 @@ def test_calibration_refuses() -> None:
 def test_shapes_and_values_are_checked() -> None:
     with pytest.raises(SemregError, match=r"one shape \(pictures, classes\), are \(2, 3\) and \(2, 2\)"):
         tagging_scores(np.zeros((2, 3), bool), np.ones((2, 2), bool))
-    with pytest.raises(
-        SemregError, match=r"predicted tags must have two dimensions .* have 1: put a single picture"
-    ):
+    with pytest.raises(SemregError, match=r"predicted tags must have two dimensions .* have 1: put a single picture"):
         tagging_scores([True], [[True]])
     with pytest.raises(SemregError, match="predicted tags must be booleans or 0/1"):
         tagging_scores([[0.3]], [[1]])

@@ -24,9 +24,7 @@ tables = sizes.flatmap(
 @pytest.mark.parametrize("metric", METRICS)
 @settings(max_examples=100, deadline=None)
 @given(drawn=tables)
-def test_no_cut_is_better_and_no_higher_one_as_good(
-    metric: str, drawn: tuple[np.ndarray, np.ndarray]
-) -> None:
+def test_no_cut_is_better_and_no_higher_one_as_good(metric: str, drawn: tuple[np.ndarray, np.ndarray]) -> None:
     scores, true = drawn
     threshold = tune_threshold(scores, true, metric)
     best = tagging_scores(scores >= threshold, true)[metric]
@@ -80,12 +78,8 @@ def test_the_order_of_pictures_does_not_matter() -> None:
     scores, true = random.random((200, 7)).round(2), random.random((200, 7)) < 0.2
     shuffled = random.permutation(200)
     for metric in METRICS:
-        assert tune_threshold(scores, true, metric) == tune_threshold(
-            scores[shuffled], true[shuffled], metric
-        )
-    np.testing.assert_array_equal(
-        tune_thresholds(scores, true), tune_thresholds(scores[shuffled], true[shuffled])
-    )
+        assert tune_threshold(scores, true, metric) == tune_threshold(scores[shuffled], true[shuffled], metric)
+    np.testing.assert_array_equal(tune_thresholds(scores, true), tune_thresholds(scores[shuffled], true[shuffled]))
 
 
 def test_refusals() -> None:

@@ -109,9 +109,7 @@ def java_tokens(captions: list[str], folder: Path) -> list[list[str]]:
     """Tokens by the jar of pycocoevalcap."""
     import pycocoevalcap.tokenizer.ptbtokenizer as reference
 
-    (folder / "captions.txt").write_text(
-        "\n".join(caption.replace("\n", " ") for caption in captions), "utf-8"
-    )
+    (folder / "captions.txt").write_text("\n".join(caption.replace("\n", " ") for caption in captions), "utf-8")
     jar = Path(reference.__file__).parent / reference.STANFORD_CORENLP_3_4_1_JAR
     command = ["java", "-Dfile.encoding=UTF-8", "-cp", str(jar), "edu.stanford.nlp.process.PTBTokenizer"]
     command += ["-preserveLines", "-lowerCase", str(folder / "captions.txt")]

@@ -127,9 +127,7 @@ def test_failed_pictures_stand_at_the_end(tmp_path):
     failed = Annotation.failed("b.jpg", "b.jpg is empty", "m@1")
     _, parsed = page(tmp_path, [failed, Annotation("a.jpg")])
     assert len(parsed.all("article")) == 1
-    assert (
-        parsed.text.index("a.jpg") < parsed.text.index("Not read (1)") < parsed.text.index("b.jpg is empty")
-    )
+    assert parsed.text.index("a.jpg") < parsed.text.index("Not read (1)") < parsed.text.index("b.jpg is empty")
 
 
 def test_no_picture_at_all(tmp_path):

@@ -90,9 +90,7 @@ def concept_vocabulary(
         names += content[:size]
         forms = {form: name for form, name in forms.items() if name in set(names) and form not in labels}
     if not names:
-        raise SemregError(
-            f"no concept is left of source {source!r}: lower concepts.minimum or add tags or captions"
-        )
+        raise SemregError(f"no concept is left of source {source!r}: lower concepts.minimum or add tags or captions")
     return Concepts(names, forms)
 
 

@@ -23,9 +23,18 @@ class _Pictures(Dataset[Tensor]):
     """Pictures by (epoch, index); what augmentation does follows from these two and the seed alone."""
 
     def __init__(
-        self, paths: Sequence[Path], preprocessing: Preprocessing, augmentation: Augmentation | None, seed: int
+        self,
+        paths: Sequence[Path],
+        preprocessing: Preprocessing,
+        augmentation: Augmentation | None,
+        seed: int,
     ) -> None:
-        self.paths, self.preprocessing, self.augmentation, self.seed = paths, preprocessing, augmentation, seed
+        self.paths, self.preprocessing, self.augmentation, self.seed = (
+            paths,
+            preprocessing,
+            augmentation,
+            seed,
+        )
 
     def __getitem__(self, key: tuple[int, int]) -> Tensor:
         """A picture, uint8 (3, S, S)."""

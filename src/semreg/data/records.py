@@ -40,9 +40,7 @@ def read_records(folder: Path) -> list[Record]:
     """
     path = folder / METADATA
     if not folder.is_dir():
-        raise SemregError(
-            f"the data folder {str(folder)!r} does not exist: pass --data FOLDER with a {METADATA} in it"
-        )
+        raise SemregError(f"the data folder {str(folder)!r} does not exist: pass --data FOLDER with a {METADATA} in it")
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:

@@ -63,7 +63,7 @@ class Constraints:
         Returns:
             `scores`, with `IMPOSSIBLE` for what may not come next.
         """
-        rows, length = history.shape
+        length = history.shape[1]
         end = scores[:, stop].clone()  # (N,)
         if length < len(self.prefix):
             return _only(scores, torch.tensor(self.prefix[length : length + 1], device=scores.device))

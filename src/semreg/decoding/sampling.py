@@ -1,4 +1,4 @@
-"""Random sequences from a decoder: temperature and top-p (nucleus) sampling under the same constraints as the search."""
+"""Random sequences from a decoder: temperature and top-p (nucleus) sampling, constrained as the search is."""
 
 from __future__ import annotations
 

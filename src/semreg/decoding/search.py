@@ -61,11 +61,7 @@ class Hypotheses:
     def lists(self) -> list[list[list[int]]]:
         """Plain lists of tokens, a picture, a hypothesis; those never found are left out."""
         return [
-            [
-                row[:length]
-                for row, length, score in zip(rows, lengths, scores, strict=True)
-                if score > IMPOSSIBLE
-            ]
+            [row[:length] for row, length, score in zip(rows, lengths, scores, strict=True) if score > IMPOSSIBLE]
             for rows, lengths, scores in zip(
                 self.tokens.tolist(), self.lengths.tolist(), self.scores.tolist(), strict=True
             )
@@ -125,7 +121,7 @@ def beam_search(
     """
     pictures, device = len(encoding.concepts), encoding.concepts.device
     constraints, beams = search.constraints, search.beams
-    # A picture holds fewer than `beams` ended ones before a step, gains at most `beams` in it, and the limit adds as many.
+    # A picture holds fewer than M ended ones before a step, gains at most M in it, and the limit adds as many.
     pool = _Pool(pictures, 3 * beams, constraints.max_length, padding, device)
     alive = torch.arange(pictures, device=device)  # (A,) the pictures still at work
     state: State = decoder.begin(encoding)
@@ -151,9 +147,7 @@ def beam_search(
         # The best M candidates that go on.
         sums, chosen = joint.masked_fill(tokens == stop, IMPOSSIBLE).topk(min(beams, joint.shape[1]), dim=1)
         chosen_tokens = tokens.gather(1, chosen)  # (A, M)
-        history = torch.cat(
-            [past.gather(1, chosen[..., None].expand(-1, -1, step)), chosen_tokens[..., None]], 2
-        )
+        history = torch.cat([past.gather(1, chosen[..., None].expand(-1, -1, step)), chosen_tokens[..., None]], 2)
         rows = torch.arange(len(alive), device=device)[:, None] * width + parent.gather(1, chosen)  # (A, M)
         unfinished = (pool.counts[alive] < beams) & (sums[:, 0] > IMPOSSIBLE)  # (A,)
         leaving = not bool(unfinished.all())

@@ -22,9 +22,7 @@ def combine(path: Tensor, concepts: Tensor | None, weights: tuple[float, float, 
     return _evidence(path, concepts).matmul(path.new_tensor(weights)).sigmoid()
 
 
-def calibrate(
-    path: Tensor, concepts: Tensor | None, truth: Tensor, rounds: int = 30
-) -> tuple[float, float, float]:
+def calibrate(path: Tensor, concepts: Tensor | None, truth: Tensor, rounds: int = 30) -> tuple[float, float, float]:
     """Fit the weights of `combine` by logistic regression, all labels pooled (Newton's method, lightly damped).
 
     Args:

@@ -114,9 +114,7 @@ def bleu(candidates: Sequence[Tokens], references: Sequence[Sequence[Tokens]]) -
         size = len(candidate)
         lengths[picture] = size, min((abs(len(reference) - size), len(reference)) for reference in truth)[1]
     guesses = np.maximum(lengths[:, :1] - np.arange(4), 0)  # (N, 4) n-grams in the candidate
-    corpus = _bleu_from_counts(
-        correct.sum(0, keepdims=True), guesses.sum(0, keepdims=True), lengths.sum(0)[None]
-    )
+    corpus = _bleu_from_counts(correct.sum(0, keepdims=True), guesses.sum(0, keepdims=True), lengths.sum(0)[None])
     return corpus[0], _bleu_from_counts(correct, guesses, lengths)
 
 

@@ -48,9 +48,7 @@ class Cider:
         for truth in references:
             pictures_with.update({ngram for reference in truth for ngram in count_ngrams(reference)})
         # An n-gram of one picture weighs as much as an unknown one: only the others are kept.
-        self._idf = {
-            ngram: self._log_pictures - math.log(count) for ngram, count in pictures_with.items() if count > 1
-        }
+        self._idf = {ngram: self._log_pictures - math.log(count) for ngram, count in pictures_with.items() if count > 1}
 
     def score(self, candidates: Sequence[Tokens], pictures: Sequence[int] | None = None) -> Array:
         """Score candidates, each against the references of its picture.
@@ -99,9 +97,7 @@ class Cider:
     def _similarity(self, candidate: _Vector, reference: _Vector) -> float:
         """Sum of the four cosines."""
         parts = zip(candidate.weights, reference.weights, candidate.norms, reference.norms, strict=True)
-        return sum(
-            self._dot(mine, theirs) / (norm * other) for mine, theirs, norm, other in parts if norm and other
-        )
+        return sum(self._dot(mine, theirs) / (norm * other) for mine, theirs, norm, other in parts if norm and other)
 
     def _dot(self, mine: dict[Ngram, float], theirs: dict[Ngram, float]) -> float:
         return sum(weight * theirs[ngram] for ngram, weight in mine.items() if ngram in theirs)
@@ -147,9 +143,7 @@ def cider(candidates: Sequence[Tokens], references: Sequence[Sequence[Tokens]]) 
     return Cider(references).score(candidates)
 
 
-def cider_d(
-    candidates: Sequence[Tokens], references: Sequence[Sequence[Tokens]], sigma: float = 6.0
-) -> Array:
+def cider_d(candidates: Sequence[Tokens], references: Sequence[Sequence[Tokens]], sigma: float = 6.0) -> Array:
     """CIDEr-D, the "CIDEr" of papers and of pycocoevalcap, (N,) in 0..10; see `CiderD`.
 
     Raises:

@@ -117,9 +117,7 @@ def top_k(scores: ArrayLike, k: int) -> Bools:
     """
     values = as_scores(scores)
     if not 1 <= k <= values.shape[1]:
-        raise SemregError(
-            f"k must lie in 1..{values.shape[1]}, the number of classes, is {k}: pass a k in that range"
-        )
+        raise SemregError(f"k must lie in 1..{values.shape[1]}, the number of classes, is {k}: pass a k in that range")
     chosen = np.zeros(values.shape, dtype=np.bool_)
     np.put_along_axis(chosen, np.argsort(-values, axis=1, kind="stable")[:, :k], True, axis=1)
     return chosen
@@ -224,16 +222,13 @@ def require_same_shape(first: NDArray[np.generic], second: NDArray[np.generic]) 
 def require_positive(counted: Bools) -> None:
     """Raise SemregError unless some class has a positive."""
     if not counted.any():
-        raise SemregError(
-            "tag metrics need at least one true tag, there is none: check that the labels were read"
-        )
+        raise SemregError("tag metrics need at least one true tag, there is none: check that the labels were read")
 
 
 def _require_table(array: NDArray[np.generic], name: str) -> None:
     if array.ndim != 2:
         raise SemregError(
-            f"{name} must have two dimensions (pictures, classes), have {array.ndim}: "
-            "put a single picture in a list"
+            f"{name} must have two dimensions (pictures, classes), have {array.ndim}: put a single picture in a list"
         )
 
 

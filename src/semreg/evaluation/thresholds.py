@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from semreg.errors import SemregError
 from semreg.evaluation.tagging import Bools, Floats, ranked, require_positive
 
-METRICS = ("O-F1", "C-F1", "C-F1 mean")
+METRICS = ("O-F1", "C-F1", "C-F1 mean", "mean")  # the last: the mean of O-F1 and C-F1
 
 
 def tune_threshold(scores: ArrayLike, true: ArrayLike, metric: str = "O-F1") -> float:
@@ -22,7 +22,7 @@ def tune_threshold(scores: ArrayLike, true: ArrayLike, metric: str = "O-F1") -> 
     Args:
         scores: (N, K) finite numbers, higher means more likely.
         true: (N, K) booleans or 0/1.
-        metric: "O-F1", "C-F1" or "C-F1 mean".
+        metric: "O-F1", "C-F1", "C-F1 mean", or "mean", the mean of O-F1 and C-F1.
 
     Returns:
         The best threshold; of equally good ones (to 12 digits) the highest, which gives the fewest tags.
@@ -48,7 +48,7 @@ def tune_thresholds(
     Args:
         scores: (N, K) finite numbers, higher means more likely.
         true: (N, K) booleans or 0/1.
-        metric: what the common threshold maximises: "O-F1", "C-F1" or "C-F1 mean".
+        metric: what the common threshold maximises, as in `tune_threshold`.
         prior: how many positives the common threshold is worth, at least 0.
 
     Returns:
@@ -78,7 +78,12 @@ def _common_threshold(falling: Floats, hits: Bools, metric: str) -> float:
     counted = hits.sum(1) > 0
     require_positive(counted)
     order = np.argsort(-falling, axis=None, kind="stable")  # (K N,) all answers, the highest first
-    quality = _overall_f1(hits, order) if metric == "O-F1" else _class_f1(hits, counted, order, metric)
+    if metric == "mean":
+        quality = (_overall_f1(hits, order) + _class_f1(hits, counted, order, "C-F1")) / 2
+    elif metric == "O-F1":
+        quality = _overall_f1(hits, order)
+    else:
+        quality = _class_f1(hits, counted, order, metric)
     values = falling.ravel()[order]
     last = np.append(values[:-1] != values[1:], True)
     return _cut(values, _best(quality, last))

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from html import escape
 from pathlib import Path
 
-from ..annotation import Annotation
-from ..files import atomic_write
+from semreg.annotation import Annotation
+from semreg.files import atomic_write
 
 _THUMBNAIL = 480  # width of a picture on the page, in pixels
 _CONCEPTS = 12  # how many of the strongest concepts a card lists
@@ -199,8 +199,6 @@ def _image(path: Path, alt: str) -> str | None:
         return None
     uri = "data:image/jpeg;base64," + base64.b64encode(data.getvalue()).decode()
     width, height = image.size
-    fits = (
-        1.15 < width / height < 1.6
-    )  # any other shape would lose too much in a 4:3 frame and is shown whole
+    fits = 1.15 < width / height < 1.6  # any other shape would lose too much in a 4:3 frame and is shown whole
     shape = "" if fits else ' class="whole"'
     return f'<img{shape} width="{width}" height="{height}" alt="{_text(alt)}" src="{uri}">'

@@ -12,9 +12,9 @@ from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, TextIO
 
-from ..annotation import Annotation, rounded
-from ..errors import SemregError
-from ..files import atomic_write
+from semreg.annotation import Annotation, rounded
+from semreg.errors import SemregError
+from semreg.files import atomic_write
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import SemregError
+from semreg.errors import SemregError
 
 PICTURE_SUFFIXES = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"),
@@ -23,9 +23,7 @@ _SYSTEM_FOLDERS = {
 }
 
 _log = logging.getLogger(__name__)
-_Identity = (
-    tuple[int, int] | None
-)  # device and inode: one folder, whatever the way to it; None when it is gone
+_Identity = tuple[int, int] | None  # device and inode: one folder, whatever the way to it; None when it is gone
 
 
 @dataclass(frozen=True)

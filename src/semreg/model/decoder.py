@@ -47,7 +47,12 @@ class Decoder(nn.Module):
     """
 
     def __init__(
-        self, interface: Interface, vocabulary: int, embedding: int = 512, hidden: int = 512, dropout: float = 0.5
+        self,
+        interface: Interface,
+        vocabulary: int,
+        embedding: int = 512,
+        hidden: int = 512,
+        dropout: float = 0.5,
     ) -> None:
         super().__init__()
         self.interface = interface
@@ -107,6 +112,6 @@ def path_probabilities(decoder: Decoder, encoding: Encoding, tokens: Tensor, len
     Returns:
         (B, V) the largest softmax probability of every token over the steps; also of tokens not on the path.
     """
-    probabilities = decoder(encoding, tokens).softmax(-1)  # (B, T, V)
+    probabilities: Tensor = decoder(encoding, tokens).softmax(-1)  # (B, T, V)
     beyond = torch.arange(tokens.shape[1], device=tokens.device) >= lengths[:, None]  # (B, T)
     return probabilities.masked_fill(beyond[..., None], 0.0).amax(1)

@@ -109,6 +109,8 @@ class EfficientNetLite(nn.Module):
     """
 
     feature_size = HEAD_CHANNELS  # D
+    mean: Tensor
+    deviation: Tensor
 
     def __init__(self, variant: str = "lite0", folded: bool = False) -> None:
         super().__init__()

@@ -79,7 +79,7 @@ class Standardise(nn.Module):
 
 
 class Interface(nn.Module):
-    """What the four interfaces share: an embedding of the picture, standardised, and the option to show it at every step.
+    """What the four interfaces share: a standardised embedding of the picture, and the option to show it at every step.
 
     Args:
         size: length of the embedding: D, or K for the semantic interface.

@@ -56,7 +56,11 @@ def relational_loss(logits: Tensor, targets: Tensor, padding: int, smoothing: fl
         smoothing: share of the target spread over the vocabulary.
     """
     total = F.cross_entropy(
-        logits.flatten(0, 1), targets.flatten(), ignore_index=padding, label_smoothing=smoothing, reduction="sum"
+        logits.flatten(0, 1),
+        targets.flatten(),
+        ignore_index=padding,
+        label_smoothing=smoothing,
+        reduction="sum",
     )
     return total / (targets != padding).sum().clamp_min(1)  # a batch without any path costs nothing
 

@@ -22,7 +22,9 @@ class Trunk(Protocol):
     feature_size: int
     image_size: int
 
-    def __call__(self, pictures: Tensor) -> Tensor: ...
+    def __call__(self, pictures: Tensor) -> Tensor:
+        """Features of pictures."""
+        ...
 
     def parts(self) -> list[nn.Module]:
         """The trunk from input to output in a few parts, for freezing the first ones."""
@@ -39,6 +41,9 @@ class TimmTrunk(nn.Module):
     Raises:
         SemregError: timm is not installed, or knows no such model.
     """
+
+    mean: Tensor
+    deviation: Tensor
 
     def __init__(self, name: str, pretrained: bool = False) -> None:
         super().__init__()

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from semreg.data.vocabulary import PADDING, SPECIAL, START
 from semreg.decoding.tag_scores import calibrate, combine
-from semreg.evaluation import tagging_scores
+from semreg.evaluation import tune_threshold
 from semreg.model.cnn_rnn import CnnRnn
 from semreg.model.decoder import path_probabilities
 from semreg.model.interfaces import Encoding
@@ -17,12 +16,8 @@ from semreg.training.examples import Examples
 from semreg.training.recipe import Recipe
 from semreg.training.validation import BATCH, decode, slice_encoding
 
-CANDIDATES = 200  # thresholds tried, at even steps through the highest scores
 
-
-def calibrated(
-    model: CnnRnn, config: ModelConfig, seen: Encoding, validation: Examples, recipe: Recipe
-) -> ModelConfig:
+def calibrated(model: CnnRnn, config: ModelConfig, seen: Encoding, validation: Examples, recipe: Recipe) -> ModelConfig:
     """The configuration with tag scores and thresholds chosen on the validation pictures.
 
     Args:
@@ -35,13 +30,14 @@ def calibrated(
     model.eval()
     concepts = seen.concepts.float().cpu()
     changes: dict[str, object] = {
-        "concept_threshold": best_threshold(concepts, validation.truth, recipe.tags.threshold)
+        "concept_threshold": tune_threshold(concepts.numpy(), validation.truth.numpy(), recipe.tags.threshold)
     }
     if "tags" in config.decoders and validation.labels is not None:
         path = path_scores(model, config, seen, recipe.beams)
         known = known_concepts(config, concepts)
         weights = calibrate(path, known, validation.labels)
-        threshold = best_threshold(combine(path, known, weights), validation.labels, recipe.tags.threshold)
+        scores = combine(path, known, weights).numpy()
+        threshold = tune_threshold(scores, validation.labels.numpy(), recipe.tags.threshold)
         a, b, c = weights
         changes["tag_score"] = TagScoreConfig(path=a, concept=b, bias=c, threshold=threshold)
     return config.model_copy(update=changes)
@@ -67,16 +63,3 @@ def known_concepts(config: ModelConfig, concepts: Tensor) -> Tensor | None:
     """The concept layer's probability of each label, (N, L); None where it was not taught or lacks a label."""
     index = config.concept_vocabulary().of_token(config.decoders["tags"].words)
     return concepts[:, index] if config.supervised and min(index) >= 0 else None
-
-
-def best_threshold(scores: Tensor, truth: Tensor, metric: str) -> float:
-    """The threshold on scores (N, L) with the best F1: "O-F1", "C-F1" (harmonic), or the "mean" of both."""
-    values, true = scores.numpy(), truth.numpy() > 0.5
-    likely = np.sort(values, axis=None)[-4 * max(1, int(true.sum())) :]  # beyond that precision is below a quarter
-    best, chosen = -1.0, 0.5
-    for threshold in np.unique(np.quantile(likely, np.linspace(0, 1, CANDIDATES))):
-        figures = tagging_scores(values >= threshold, true)
-        value = (figures["O-F1"] + figures["C-F1"]) / 2 if metric == "mean" else figures[metric]
-        if value > best:
-            best, chosen = value, float(threshold)
-    return chosen

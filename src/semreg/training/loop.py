@@ -75,7 +75,11 @@ def run_stage(
     wrapped, optimizer = accelerator.prepare(model, optimizer)
 
     def checkpoint() -> None:
-        state = {"model": snapshot(model), "optimizer": optimizer.state_dict(), "schedule": schedule.state_dict()}
+        state = {
+            "model": snapshot(model),
+            "optimizer": optimizer.state_dict(),
+            "schedule": schedule.state_dict(),
+        }
         state |= {"best": best}
         if average:
             state |= {"average": average.weights, "average_updates": average.updates}
@@ -175,13 +179,20 @@ def learning(model: nn.Module) -> list[nn.Parameter]:
 def make_optimizer(model: CnnRnn, settings: StageSettings) -> torch.optim.Optimizer:
     """AdamW; the trunk has its own rate, and vectors (biases, normalisation) no decay."""
     trunk = {id(parameter) for parameter in model.trunk.parameters()}
-    rates = {True: getattr(settings, "trunk_learning_rate", settings.learning_rate), False: settings.learning_rate}
+    rates = {
+        True: getattr(settings, "trunk_learning_rate", settings.learning_rate),
+        False: settings.learning_rate,
+    }
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
     for parameter in learning(model):
         groups.setdefault((id(parameter) in trunk, parameter.dim() > 1), []).append(parameter)
     return torch.optim.AdamW(
         [
-            {"params": parameters, "lr": rates[in_trunk], "weight_decay": settings.weight_decay if matrix else 0.0}
+            {
+                "params": parameters,
+                "lr": rates[in_trunk],
+                "weight_decay": settings.weight_decay if matrix else 0.0,
+            }
             for (in_trunk, matrix), parameters in groups.items()
         ]
     )
@@ -201,7 +212,12 @@ def make_schedule(optimizer: torch.optim.Optimizer, updates: int) -> torch.optim
 
 
 def report_epoch(
-    stage: Stage, progress: Progress, losses: list[float], metric: float, figures: dict[str, float], log: RunLog
+    stage: Stage,
+    progress: Progress,
+    losses: list[float],
+    metric: float,
+    figures: dict[str, float],
+    log: RunLog,
 ) -> None:
     """One line for people, one for programs."""
     mean = sum(losses) / max(1, len(losses))

@@ -322,7 +322,9 @@ def _change(fields: dict[str, Any], change: str) -> None:
 def _explain(error: ValidationError) -> str:
     first = error.errors()[0]
     # The tag of the stage's kind stands in the location behind its number; people do not write it.
-    location = [part for part in first["loc"] if part not in ("concepts", "relations", "joint") or len(first["loc"]) < 3]
+    location = [
+        part for part in first["loc"] if part not in ("concepts", "relations", "joint") or len(first["loc"]) < 3
+    ]
     where = ".".join(str(part) for part in location)
     if first["type"] == "extra_forbidden":
         known = _known_keys(first["loc"])
@@ -337,7 +339,7 @@ def _explain(error: ValidationError) -> str:
 def _known_keys(location: Sequence[int | str]) -> list[str]:
     """The keys that a recipe may have beside the unknown one at `location`."""
     kinds = {"concepts": ConceptsStage, "relations": RelationsStage, "joint": JointStage}
-    place: type[BaseModel] = Recipe
+    place: Any = Recipe
     parts = list(location[:-1])
     if parts[:1] == ["stages"]:
         place, parts = kinds[str(parts[2])], parts[3:]

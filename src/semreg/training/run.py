@@ -19,11 +19,11 @@ from semreg.data.concepts import concept_vocabulary
 from semreg.data.label_order import LabelOrder, label_counts
 from semreg.data.loader import leave_out_unreadable
 from semreg.data.records import Record, of_split, read_records
-from semreg.data.vocabulary import word_vocabulary
+from semreg.data.vocabulary import Vocabulary, word_vocabulary
 from semreg.errors import SemregError
 from semreg.files import atomic_write
 from semreg.model.cnn_rnn import CnnRnn
-from semreg.model_folder import DecoderConfig, ModelConfig, TrunkConfig, build_model, save_model
+from semreg.model_folder import DecoderConfig, Form, ModelConfig, TrunkConfig, build_model, save_model
 from semreg.training.calibration import calibrated
 from semreg.training.checkpoint import CHECKPOINT, Progress, load_checkpoint, save_checkpoint
 from semreg.training.examples import Examples, tag_labels, to_examples
@@ -134,7 +134,12 @@ def _run(recipe: Recipe, folder: Path, start: tuple[Progress, dict[str, Any]] | 
         config = calibrated(model, config, seen, validation_set, recipe)
         config = config.model_copy(update={"training": summary(recipe, progress, train_set, validation_set)})
         if first:
-            save_model(model, config, folder / MODEL, card=f"# {recipe.name}\n\nTrained by semreg; see `config.json`.\n")
+            save_model(
+                model,
+                config,
+                folder / MODEL,
+                card=f"# {recipe.name}\n\nTrained by semreg; see `config.json`.\n",
+            )
             log.event("model", folder=MODEL, **asdict(progress))
             log.say(f"the model is in {folder / MODEL}")
         accelerator.wait_for_everyone()
@@ -180,7 +185,7 @@ def prepare_data(
         exclude=recipe.concepts.exclude,
     )
     decoder = recipe.decoder.model_dump()
-    decoders: dict[str, DecoderConfig] = {}
+    decoders: dict[Form, DecoderConfig] = {}
     order = None
     if "tags" in recipe.forms:
         tags = [tag_labels(record, concepts, recipe.tags.source) for record in train]
@@ -203,7 +208,7 @@ def prepare_data(
         tag_source=recipe.tags.source,
         decoders=decoders,
     )
-    vocabularies = {form: config.vocabulary(form) for form in config.decoders}
+    vocabularies: dict[str, Vocabulary] = {form: config.vocabulary(form) for form in config.decoders}
     options: dict[str, Any] = {"tag_source": recipe.tags.source, "max_words": recipe.captions.max_length}
     return (
         config,

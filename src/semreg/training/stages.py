@@ -18,7 +18,14 @@ from semreg.model.losses import UNARY_LOSSES, relational_loss
 from semreg.model.trunks import freeze
 from semreg.training.examples import Examples
 from semreg.training.log import RunLog
-from semreg.training.recipe import ConceptsStage, JointStage, Recipe, RelationsStage, StageSettings, VisionSettings
+from semreg.training.recipe import (
+    ConceptsStage,
+    JointStage,
+    Recipe,
+    RelationsStage,
+    StageSettings,
+    VisionSettings,
+)
 from semreg.training.validation import validate_concepts, validate_forms
 
 ENCODE_BATCH = 64
@@ -32,7 +39,8 @@ class Setting:
         recipe: the run's settings.
         train: pictures to learn from.
         validation: pictures that choose epochs.
-        searches: the vocabularies' sizes and searches, by form.
+        max_lengths: tokens in a sequence at most, by form.
+        words: the vocabularies, by form.
         log: for progress.
         device: where the model is.
     """
@@ -55,7 +63,11 @@ class Stage(Protocol):
     """One stage, ready to run: the loop knows nothing else of it."""
 
     name: str
-    settings: StageSettings
+
+    @property
+    def settings(self) -> StageSettings:
+        """Epochs, batch, rates."""
+        ...
 
     def examples(self) -> int:
         """How many examples an epoch has."""
@@ -92,9 +104,7 @@ def encode(model: CnnRnn, examples: Examples, setting: Setting, what: str, mirro
     keys = in_order(len(examples), ENCODE_BATCH)
     setting.log.start_bar(f"looking at {what}", len(examples))
     parts = []
-    for pictures in picture_batches(
-        examples.paths, keys, setting.preprocessing, workers=setting.recipe.data.workers
-    ):
+    for pictures in picture_batches(examples.paths, keys, setting.preprocessing, workers=setting.recipe.data.workers):
         parts.append(model.trunk((pictures.flip(3) if mirror else pictures).to(setting.device)).float())
         setting.log.advance(len(pictures))
     setting.log.end_bar()
@@ -139,7 +149,10 @@ class Concepts(_Vision):
     def batches(self, epoch: int, chosen: Sequence[Sequence[int]]) -> Iterator[Any]:
         """Pictures and s."""
         for indices, pictures in zip(chosen, self._pictures(epoch, chosen), strict=True):
-            yield pictures.to(self.setting.device), self.setting.train.truth[list(indices)].to(self.setting.device)
+            yield (
+                pictures.to(self.setting.device),
+                self.setting.train.truth[list(indices)].to(self.setting.device),
+            )
 
     def loss(self, model: nn.Module, batch: Any) -> tuple[Tensor, dict[str, float]]:
         """L_u."""
@@ -201,7 +214,14 @@ class Relations:
     def validate(self) -> tuple[float, dict[str, float]]:
         """Greedy decoding: F1 of tags, CIDEr-D of captions."""
         self.model.eval()
-        return validate_forms(self.model, self.seen, self.setting.validation, self.setting.max_lengths, self.setting.words, self.forms)
+        return validate_forms(
+            self.model,
+            self.seen,
+            self.setting.validation,
+            self.setting.max_lengths,
+            self.setting.words,
+            self.forms,
+        )
 
 
 class Joint(_Vision):
@@ -247,7 +267,12 @@ class Joint(_Vision):
         """Greedy decoding, and the concepts' mean average precision."""
         seen = encode(self.model, self.setting.validation, self.setting, "the validation pictures")
         metric, figures = validate_forms(
-            self.model, seen, self.setting.validation, self.setting.max_lengths, self.setting.words, self.forms
+            self.model,
+            seen,
+            self.setting.validation,
+            self.setting.max_lengths,
+            self.setting.words,
+            self.forms,
         )
         _, concepts = validate_concepts(seen, self.setting.validation)
         return metric, {**figures, **concepts}
