@@ -202,16 +202,15 @@ def train(
     if resume is not None:
         if recipe or set_ or data or output:
             raise SemregError("--resume RUN goes on as the run began: leave out the recipe, --set, --data and --output")
-        folder, begin = resume, lambda: run.resume(resume)
+        settings, folder = None, resume
     elif recipe is None:
         raise SemregError("there is nothing to train: name a recipe, or a run with --resume")
     else:
         changes = [*(set_ or ()), *([f"data.folder={json.dumps(str(data))}"] if data else [])]
         settings = load_recipe(recipe, changes)
         folder = output or Path("runs") / settings.name
-        begin = lambda: run.train(settings, folder)  # noqa: E731
     try:
-        model = begin()
+        model = run.resume(folder) if settings is None else run.train(settings, folder)
     except run.Interrupted:
         typer.echo(f"stopped; go on with: semreg train --resume {folder}", err=True)
         raise typer.Exit(INTERRUPTED) from None
@@ -292,7 +291,7 @@ def main() -> None:
     """The entry point: turns mistakes into one sentence and the right exit status, without a traceback."""
     command = typer.main.get_command(app)
     try:
-        status = command.main(standalone_mode=False)
+        status = command.main(standalone_mode=False)  # type: ignore[no-untyped-call,unused-ignore]
     except SemregError as error:
         typer.echo(f"semreg: {error}", err=True)
         status = CANNOT_START

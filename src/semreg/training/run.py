@@ -15,16 +15,19 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 
+from semreg.annotator import Annotator, Options
 from semreg.data.concepts import concept_vocabulary
 from semreg.data.label_order import LabelOrder, label_counts
 from semreg.data.loader import leave_out_unreadable
 from semreg.data.records import Record, of_split, read_records
 from semreg.data.vocabulary import Vocabulary, word_vocabulary
 from semreg.errors import SemregError
+from semreg.evaluate import evaluate
 from semreg.files import atomic_write
 from semreg.model.cnn_rnn import CnnRnn
-from semreg.model_folder import DecoderConfig, Form, ModelConfig, TrunkConfig, build_model, save_model
+from semreg.model_folder import CARD, DecoderConfig, Form, ModelConfig, TrunkConfig, build_model, save_model
 from semreg.training.calibration import calibrated
+from semreg.training.card import model_card
 from semreg.training.checkpoint import CHECKPOINT, Progress, load_checkpoint, save_checkpoint
 from semreg.training.examples import Examples, tag_labels, to_examples
 from semreg.training.log import LOG, RunLog
@@ -134,16 +137,28 @@ def _run(recipe: Recipe, folder: Path, start: tuple[Progress, dict[str, Any]] | 
         config = calibrated(model, config, seen, validation_set, recipe)
         config = config.model_copy(update={"training": summary(recipe, progress, train_set, validation_set)})
         if first:
-            save_model(
-                model,
-                config,
-                folder / MODEL,
-                card=f"# {recipe.name}\n\nTrained by semreg; see `config.json`.\n",
-            )
+            finish(model, config, recipe, folder / MODEL, records, log)
             log.event("model", folder=MODEL, **asdict(progress))
             log.say(f"the model is in {folder / MODEL}")
         accelerator.wait_for_everyone()
     return folder / MODEL
+
+
+def finish(
+    model: CnnRnn, config: ModelConfig, recipe: Recipe, folder: Path, records: Sequence[Record], log: RunLog
+) -> None:
+    """Save the model, look at the test pictures once, and write the figures into its card."""
+    save_model(model, config, folder, card=model_card(recipe, config, None))
+    test = [record for record in records if record.split == recipe.data.test]
+    if not test:
+        return
+    annotator = Annotator.load(folder, str(next(model.parameters()).device))
+    log.start_bar("looking at the test pictures", len(test))
+    result = evaluate(annotator, test, Options(beams=recipe.beams), log.advance)
+    log.end_bar()
+    log.event("test", split=recipe.data.test, result=result)
+    with atomic_write(folder / CARD) as file:
+        file.write(model_card(recipe, config, result))
 
 
 def split_records(records: Sequence[Record], recipe: Recipe) -> tuple[list[Record], list[Record]]:
