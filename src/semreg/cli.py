@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,6 +22,7 @@ from semreg.terminal import print_evaluation, progress_bar
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from semreg.annotation import Annotation
     from semreg.annotator import Annotator
 
 FAILED, CANNOT_START, INTERRUPTED = 1, 2, 130
@@ -64,7 +66,7 @@ def _main(
 def annotate(
     paths: Annotated[
         list[Path],
-        typer.Argument(help="Pictures, and folders that are searched for them.", metavar="PATH..."),
+        typer.Argument(help="Pictures, and folders that are searched for them.", metavar="PATH"),
     ],
     model: ModelOption = None,
     format: Annotated[
@@ -117,6 +119,7 @@ def annotate(
 
         semreg annotate ~/photos --format jsonl | grep '"dog"'
     """
+    from semreg.folders.gallery import write_gallery
     from semreg.folders.outputs import open_writer
     from semreg.folders.walk import find_pictures
 
@@ -139,23 +142,25 @@ def annotate(
         for picture in found:
             yield picture.path
 
-    failed = total = 0
-    shown = []
-    with writer, progress_bar("annotating", hidden=chosen == "table" and output is None) as advance:
+    total = failed = 0
+
+    def told() -> Iterator[Annotation]:
+        nonlocal total, failed
         for annotation in annotator.annotate(sources(), options):
             writer.write(annotation)
-            if gallery is not None:
-                shown.append(annotation)
+            total += 1
             if annotation.error is not None:
                 failed += 1
                 if chosen != "table":
                     typer.echo(annotation.error, err=True)
-            total += 1
             advance(1)
-    if gallery is not None:
-        from semreg.folders.gallery import write_gallery
+            yield annotation
 
-        write_gallery(shown, gallery)
+    with writer, progress_bar("annotating", hidden=chosen == "table" and output is None) as advance:
+        if gallery is None:
+            deque(told(), maxlen=0)
+        else:
+            write_gallery(told(), gallery)
     for kept in getattr(writer, "left", []):
         typer.echo(f"kept the text file that was there already: {kept}", err=True)
     if failed:
@@ -310,6 +315,7 @@ def main() -> None:
 
 
 def _load(model: Path | None, device: str) -> Annotator:
+    from semreg.annotation import Annotation
     from semreg.annotator import Annotator
 
     return Annotator.load(model, device)

@@ -10,6 +10,7 @@ from html import escape
 from pathlib import Path
 
 from semreg.annotation import Annotation
+from semreg.errors import PictureError
 from semreg.files import atomic_write
 
 _THUMBNAIL = 480  # width of a picture on the page, in pixels
@@ -181,22 +182,17 @@ def _text(text: str) -> str:
 
 def _image(path: Path, alt: str) -> str | None:
     """Return the picture's element with a small upright JPEG in it, or None when it cannot be read."""
-    from PIL import Image, ImageOps
+    from PIL import Image
+
+    from semreg.data.images import read_picture
 
     try:
-        with Image.open(path) as opened:
-            opened.draft("RGB", (2 * _THUMBNAIL, 2 * _THUMBNAIL))
-            image: Image.Image = ImageOps.exif_transpose(opened)
-            if image.mode.startswith("I;16"):
-                image = image.point(lambda value: value / 256).convert("L")
-            image = image.convert("RGBA" if image.has_transparency_data else "RGB")
-            image.thumbnail((_THUMBNAIL, 2 * _THUMBNAIL), Image.Resampling.LANCZOS)
-            if image.mode == "RGBA":
-                image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
-            data = io.BytesIO()
-            image.save(data, "JPEG", quality=82, optimize=True)
-    except Exception:  # Pillow raises many kinds for a damaged file; the card does without it
+        image = Image.fromarray(read_picture(path, at_least=_THUMBNAIL))
+    except PictureError:  # gone since it was annotated; the card does without it
         return None
+    image.thumbnail((_THUMBNAIL, 2 * _THUMBNAIL), Image.Resampling.LANCZOS)
+    data = io.BytesIO()
+    image.save(data, "JPEG", quality=82, optimize=True)
     uri = "data:image/jpeg;base64," + base64.b64encode(data.getvalue()).decode()
     width, height = image.size
     fits = 1.15 < width / height < 1.6  # any other shape would lose too much in a 4:3 frame and is shown whole
