@@ -22,7 +22,7 @@ from semreg.errors import PictureError, SemregError
 from semreg.model.cnn_rnn import CnnRnn
 from semreg.model.decoder import path_probabilities
 from semreg.model.interfaces import Encoding
-from semreg.model_folder import ModelConfig, fingerprint, load_model
+from semreg.model_folder import ModelConfig, find_model, fingerprint, load_model
 
 DEFAULT_MODEL = Path(__file__).with_name("default_model")
 CONCEPT_FLOOR = 0.05  # concepts less probable than this are not worth telling
@@ -113,13 +113,14 @@ class Annotator:
         """Load a model.
 
         Args:
-            folder: a model folder; None takes the default model, which is part of the package.
+            folder: a model folder, or "hf:OWNER/NAME" for one on the Hugging Face Hub; None takes the default model,
+                which is part of the package.
             device: "cpu", "cuda", ...
 
         Raises:
             SemregError: the folder is no model.
         """
-        path = DEFAULT_MODEL if folder is None else Path(folder)
+        path = DEFAULT_MODEL if folder is None else find_model(folder)
         model, config = load_model(path)
         return cls(model, config, f"{config.name}@{fingerprint(path)}", device)
 

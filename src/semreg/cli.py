@@ -37,9 +37,12 @@ app = typer.Typer(
 )
 
 ModelOption = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
-        "--model", "-m", help="Model folder; without it the default model of the package.", show_default=False
+        "--model",
+        "-m",
+        help="Model folder, or hf:OWNER/NAME; without it the default model of the package.",
+        show_default=False,
     ),
 ]
 BeamOption = Annotated[int, typer.Option("--beam", min=1, max=100, help="Width of the search; 1 is greedy.")]
@@ -275,9 +278,9 @@ def evaluate(
 def info(model: ModelOption = None) -> None:
     """Print what a model is: its parts, sizes and vocabularies, and what it was trained on."""
     from semreg.annotator import DEFAULT_MODEL
-    from semreg.model_folder import WEIGHTS, fingerprint, read_config
+    from semreg.model_folder import WEIGHTS, find_model, fingerprint, read_config
 
-    folder = model or DEFAULT_MODEL
+    folder = DEFAULT_MODEL if model is None else find_model(model)
     config = read_config(folder)
     typer.echo(f"{config.name}@{fingerprint(folder)}")
     typer.echo(f"folder     {folder}")
@@ -306,6 +309,9 @@ def main() -> None:
     except BrokenPipeError:  # whoever read our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 0
+    except OSError as error:  # a full or failing disk
+        typer.echo(f"semreg: {error}", err=True)
+        status = CANNOT_START
     except Exception as error:
         if not hasattr(error, "format_message"):  # not one of the command line's own usage errors
             raise
@@ -314,8 +320,7 @@ def main() -> None:
     sys.exit(status if isinstance(status, int) else 0)
 
 
-def _load(model: Path | None, device: str) -> Annotator:
-    from semreg.annotation import Annotation
+def _load(model: str | None, device: str) -> Annotator:
     from semreg.annotator import Annotator
 
     return Annotator.load(model, device)

@@ -25,6 +25,7 @@ from semreg.model.trunks import build_trunk
 
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 FORMAT = 1
+HUB = "hf:"
 
 Form = Literal["tags", "caption"]
 
@@ -216,6 +217,25 @@ def read_weights(folder: Path, expected: dict[str, Tensor]) -> dict[str, Tensor]
             found = tuple(weights[name].shape) if name in weights else "nothing"
             raise SemregError(f"{path}: {name} must be {tuple(value.shape)}, is {found}: fetch the model again")
     return {name: weights[name].to(value.dtype) for name, value in expected.items()}
+
+
+def find_model(name: str | Path) -> Path:
+    """The folder of a model: as named, or fetched from the Hugging Face Hub where the name is "hf:OWNER/NAME".
+
+    Nothing but that prefix makes the program use the network; what was fetched once is found offline.
+
+    Raises:
+        SemregError: the Hub has no such model, or cannot be reached and the model was never fetched.
+    """
+    if not str(name).startswith(HUB):
+        return Path(name)
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(str(name).removeprefix(HUB), allow_patterns=[CONFIG, WEIGHTS, CARD]))
+    except Exception as error:  # network, authentication and naming errors, each of its own kind
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise SemregError(f"the model {name} cannot be fetched: {reason}") from None
 
 
 def fingerprint(folder: Path) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -114,7 +115,9 @@ def _run(recipe: Recipe, folder: Path, start: tuple[Progress, dict[str, Any]] | 
         while progress.stage < len(recipe.stages):
             if states and progress.epoch == 0 and progress.step == 0:
                 states = {}
+            began = time.monotonic()
             stage = prepare_stage(progress.stage, setting, model)
+            progress.seconds += time.monotonic() - began
             run_stage(
                 stage,
                 model,
