@@ -38,6 +38,7 @@ class Constraints:
     no_repeat_ngram: int = 0
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "required", tuple(dict.fromkeys(self.required)))  # asked for twice is asked for once
         if self.max_length < 1:
             raise SemregError(f"max_length must be at least 1, is {self.max_length}: allow a token or more")
         if not 0 <= self.min_length <= self.max_length:

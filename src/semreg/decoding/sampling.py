@@ -44,8 +44,8 @@ def sample(
     Raises:
         SemregError: temperature or top_p outside its range.
     """
-    if not temperature > 0:
-        raise SemregError(f"temperature must be above 0, is {temperature}: 1 is the model's own")
+    if not 0 < temperature < float("inf"):
+        raise SemregError(f"temperature must be above 0 and finite, is {temperature}: 1 is the model's own")
     if not 0 < top_p <= 1:
         raise SemregError(f"top_p must lie in 0..1 and not be 0, is {top_p}: 1 draws from all tokens")
     rows, device = len(encoding.concepts), encoding.concepts.device
@@ -57,9 +57,9 @@ def sample(
     ended = torch.zeros(rows, dtype=torch.bool, device=device)
     for step in range(constraints.max_length):
         logits, state = decoder.step(token, state)  # (B, V)
-        logits = logits.float()
-        log_probability = logits.log_softmax(-1)
-        allowed = constraints.apply(logits / temperature, tokens[:, :step], stop)
+        log_probability = logits.float().log_softmax(-1)
+        allowed = constraints.apply(log_probability.clone(), tokens[:, :step], stop)
+        allowed = (allowed - allowed.amax(-1, keepdim=True)) / temperature  # at most 0: none is too cold
         token = torch.multinomial(_nucleus(allowed.softmax(-1), top_p), 1, generator=generator)[:, 0]
         going = ~ended
         sums += torch.where(going, log_probability.gather(1, token[:, None])[:, 0], 0.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 LOGIT_LIMIT = 12.0  # probabilities nearer to 0 or 1 than this carry no more information in single precision
 
@@ -19,11 +20,12 @@ def combine(path: Tensor, concepts: Tensor | None, weights: tuple[float, float, 
     Returns:
         (N, L) probabilities.
     """
-    return _evidence(path, concepts).matmul(path.new_tensor(weights)).sigmoid()
+    evidence = _evidence(path, concepts)
+    return evidence.matmul(evidence.new_tensor(weights)).sigmoid()
 
 
 def calibrate(path: Tensor, concepts: Tensor | None, truth: Tensor, rounds: int = 30) -> tuple[float, float, float]:
-    """Fit the weights of `combine` by logistic regression, all labels pooled (Newton's method, lightly damped).
+    """Fit the weights of `combine` by logistic regression, all labels pooled (Newton's method, no step uphill).
 
     Args:
         path: (N, L), as in `combine`.
@@ -38,12 +40,20 @@ def calibrate(path: Tensor, concepts: Tensor | None, truth: Tensor, rounds: int 
     y = truth.double().flatten()
     weights = torch.tensor([1.0, 0.0, 0.0], dtype=torch.double)
     ridge = torch.eye(3, dtype=torch.double) * 1e-3
+
+    def cost(weights: Tensor) -> Tensor:
+        z = x @ weights
+        return F.softplus(z).sum() - y @ z + weights @ ridge @ weights / 2
+
     for _ in range(rounds):
         p = (x @ weights).sigmoid()
         gradient = x.T @ (p - y) + ridge @ weights
         hessian = (x * (p * (1 - p))[:, None]).T @ x + ridge
         step = torch.linalg.solve(hessian, gradient)
-        weights = weights - step * (2.0 / step.norm()).clamp_max(1.0)
+        before = cost(weights)
+        while cost(weights - step) > before:  # too far: where the path is sure and wrong, Newton alone jumps about
+            step = step / 2
+        weights = weights - step
         if step.abs().max() < 1e-8:
             break
     a, b, c = weights.tolist()

@@ -53,7 +53,8 @@ class TimmTrunk(nn.Module):
             raise SemregError(f"trunk must be lite0, lite1, lite2 or a timm model, is {name!r}: try {near}")
         self.network = timm.create_model(name, pretrained=pretrained, num_classes=0)
         data = timm.data.resolve_model_data_config(self.network)
-        self.feature_size = int(self.network.num_features)
+        # Where layers follow the pooling (VGG, MobileNet), num_features counts what goes into them.
+        self.feature_size = int(getattr(self.network, "head_hidden_size", self.network.num_features))
         self.image_size = int(data["input_size"][-1])
         self.register_buffer("mean", 255 * torch.tensor(data["mean"])[:, None, None], persistent=False)
         self.register_buffer("deviation", 255 * torch.tensor(data["std"])[:, None, None], persistent=False)

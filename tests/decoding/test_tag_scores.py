@@ -1,0 +1,101 @@
+"""Tag scores: the calibration finds the weights that made the data, and a score is always a probability."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from semreg.decoding.tag_scores import calibrate, combine
+
+
+def drawn(pictures: int, labels: int, seed: int = 0, peak: float = 2.0) -> tuple[Tensor, Tensor, torch.Generator]:
+    """Two tables of log odds, of spread `peak`."""
+    generator = torch.Generator().manual_seed(seed)
+    first, second = (peak * torch.randn(pictures, labels, generator=generator) for _ in range(2))
+    return first - 1, second - 1, generator
+
+
+@pytest.mark.parametrize("weights", [(0.7, 0.5, -0.3), (1.0, 0.0, 0.0), (0.2, 1.2, 1.0)])
+def test_calibration_recovers_the_weights_that_made_the_data(weights: tuple[float, float, float]) -> None:
+    path, concepts, generator = drawn(400, 50)
+    probability = (weights[0] * path + weights[1] * concepts + weights[2]).sigmoid()
+    truth = (torch.rand(400, 50, generator=generator) < probability).float()
+    assert calibrate(path.sigmoid(), concepts.sigmoid(), truth) == pytest.approx(weights, abs=0.1)
+
+
+def test_calibration_without_concepts_recovers_the_other_two_and_gives_concepts_nothing() -> None:
+    path, _, generator = drawn(400, 50)
+    truth = (torch.rand(400, 50, generator=generator) < (0.6 * path - 0.5).sigmoid()).float()
+    w_path, w_concept, bias = calibrate(path.sigmoid(), None, truth)
+    assert (w_path, bias) == pytest.approx((0.6, -0.5), abs=0.1)
+    assert w_concept == 0
+
+
+# Confident and wrong more often than right: where Newton's method alone jumps to and fro.
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 200),
+    peak=st.sampled_from([0.5, 3.0, 12.0, 100.0]),
+    rate=st.floats(0.02, 0.98),
+    known=st.booleans(),
+)
+def test_calibrated_scores_have_the_mean_of_the_truth(seed: int, peak: float, rate: float, known: bool) -> None:
+    path, concepts, generator = drawn(20, 5, seed, peak)
+    truth = (torch.rand(20, 5, generator=generator) < rate).float()
+    concepts = concepts.sigmoid() if known else None
+    weights = calibrate(path.sigmoid(), concepts, truth)
+    assert combine(path.sigmoid(), concepts, weights).mean().item() == pytest.approx(truth.mean().item(), abs=1e-3)
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0])
+def test_calibration_stays_finite_where_every_label_is_the_same(value: float) -> None:
+    path, concepts, _ = drawn(10, 4)
+    weights = calibrate(path.sigmoid(), concepts.sigmoid(), torch.full((10, 4), value))
+    scores = combine(path.sigmoid(), concepts.sigmoid(), weights)
+    assert ((scores - value).abs() < 0.05).all()
+
+
+def test_calibration_stays_finite_where_the_truth_is_said_with_certainty() -> None:
+    truth = torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+    scores = combine(truth, truth, calibrate(truth, truth, truth))
+    assert ((scores - truth).abs() < 0.05).all()
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    st.lists(st.floats(0, 1), min_size=1, max_size=6),
+    st.tuples(st.floats(-3, 3), st.floats(-3, 3), st.floats(-3, 3)),
+)
+def test_scores_are_probabilities_even_at_0_and_1(values: list[float], weights: tuple[float, float, float]) -> None:
+    path = torch.tensor([[0.0, 1.0, *values]])
+    for concepts in (path.flip(1), None):
+        scores = combine(path, concepts, weights)
+        assert scores.shape == path.shape
+        assert scores.isfinite().all() and (scores >= 0).all() and (scores <= 1).all()
+
+
+def test_more_of_either_never_lowers_the_score() -> None:
+    rising, constant = torch.linspace(0, 1, 101)[None], torch.full((1, 101), 0.3)
+    for path, concepts in ((rising, constant), (constant, rising), (rising, None)):
+        scores = combine(path, concepts, (0.7, 0.5, -0.2))[0]
+        assert (scores.diff() >= 0).all()
+        assert scores[-1] - scores[0] > 0.9
+
+
+def test_weights_1_0_0_leave_the_path_as_it_is() -> None:
+    path = torch.linspace(-11.5, 11.5, 50).sigmoid()[None]  # from 0.00001 to 0.99999
+    torch.testing.assert_close(combine(path, path.flip(1), (1.0, 0.0, 0.0)), path, rtol=1e-3, atol=0)
+
+
+def test_without_concepts_their_weight_has_no_effect() -> None:
+    path = torch.rand(3, 4, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(combine(path, None, (0.7, 5.0, 0.1)), combine(path, None, (0.7, 0.0, 0.1)))
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.double])
+def test_other_precisions_are_taken_too(dtype: torch.dtype) -> None:
+    path = torch.tensor([[0.25, 0.5, 0.75]])
+    torch.testing.assert_close(combine(path.to(dtype), path.to(dtype), (1, 0, 0)).float(), path, rtol=1e-2, atol=1e-2)
