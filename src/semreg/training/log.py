@@ -62,7 +62,7 @@ class RunLog:
 
     def say(self, text: str) -> None:
         """A sentence for whoever watches, on stderr."""
-        self.console.print(text, highlight=False, markup=False)
+        self.console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def start_bar(self, text: str, total: int, done: int = 0) -> None:
         """Start a progress bar; silent where stderr is no terminal."""

@@ -85,6 +85,10 @@ def run_stage(
             state |= {"average": average.weights, "average_updates": average.updates}
         save(progress, state)
 
+    if not states:  # the start counts as epoch 0: a stage that only makes things worse is undone
+        metric, figures = stage.validate()
+        progress.best, best = metric, snapshot(model)
+        report_epoch(stage, progress, [], metric, figures, log)
     while progress.epoch < settings.epochs:
         model.train()
         if not train_norm:
@@ -220,7 +224,7 @@ def report_epoch(
     log: RunLog,
 ) -> None:
     """One line for people, one for programs."""
-    mean = sum(losses) / max(1, len(losses))
+    mean = sum(losses) / len(losses) if losses else None
     log.event(
         "epoch",
         stage=stage.name,
@@ -234,4 +238,5 @@ def report_epoch(
     )
     shown = "  ".join(f"{name} {value:.4f}" for name, value in figures.items())
     mark = "  *" if progress.best_epoch == progress.epoch else ""
-    log.say(f"{stage.name} epoch {progress.epoch}: loss {mean:.4f}  {shown}  {progress.seconds:.0f} s{mark}")
+    learnt = "before it" if mean is None else f"epoch {progress.epoch}: loss {mean:.4f}"
+    log.say(f"{stage.name} {learnt}  {shown}  {progress.seconds:.0f} s{mark}")
