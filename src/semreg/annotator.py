@@ -99,7 +99,11 @@ class Annotator:
     """
 
     def __init__(self, model: CnnRnn, config: ModelConfig, name: str, device: str = "cpu") -> None:
-        self.model = model.to(device).eval()
+        try:
+            self.model = model.to(device).eval()
+        except (RuntimeError, AssertionError) as error:  # an unknown name, or a device that is not there
+            reason = str(error).split("\n")[0][:200]
+            raise SemregError(f"cannot compute on the device {device!r} ({reason}): take cpu") from None
         self.config, self.name, self.device = config, name, torch.device(device)
         self.concepts = config.concepts
         self.labels: tuple[str, ...] = config.decoders["tags"].words if "tags" in config.decoders else ()

@@ -276,7 +276,14 @@ def evaluate(
 
 @app.command()
 def info(model: ModelOption = None) -> None:
-    """Print what a model is: its parts, sizes and vocabularies, and what it was trained on."""
+    """Print what a model is: its parts, sizes and vocabularies, and what it was trained on.
+
+    Examples:
+
+        semreg info
+
+        semreg info --model runs/corel5k/model
+    """
     from semreg.annotator import DEFAULT_MODEL
     from semreg.model_folder import WEIGHTS, find_model, fingerprint, read_config
 

@@ -70,11 +70,12 @@ def evaluate(
         "pictures": len(readable),
         "unreadable": problems,
     }
-    if annotator.labels and any(record.tags or record.captions for record in readable):
+    truth = _true_tags(annotator, readable)
+    if annotator.labels and any(truth):
         concepts = torch.cat([p.concepts for p in predictions]).double().cpu().numpy()
         scores = torch.cat([p.tag_scores for p in predictions if p.tag_scores is not None]).double().cpu().numpy()
         paths = [path for p in predictions for path in p.tag_path or []]
-        result["tags"] = _tags(annotator, readable, scores, paths, concepts)
+        result["tags"] = _tags(annotator, truth, scores, paths, concepts)
     if "caption" in annotator.config.decoders and any(record.captions for record in readable):
         texts = [text for p in predictions for text in annotator.sentences(p)]
         result["captions"] = _captions(texts, readable)
@@ -83,22 +84,26 @@ def evaluate(
     return result
 
 
+def _true_tags(annotator: Annotator, records: Sequence[Record]) -> list[list[str]]:
+    """What the model's tag decoder should have written of each picture."""
+    if annotator.config.tag_source == "labels":
+        return [list(record.tags) for record in records]
+    vocabulary = annotator.config.concept_vocabulary()
+    return [[vocabulary.names[i] for i in vocabulary.find(r.tags, r.captions)] for r in records]
+
+
 def _tags(
     annotator: Annotator,
-    records: Sequence[Record],
+    truth: Sequence[Sequence[str]],
     scores: Floats,
     paths: Sequence[Sequence[int]],
     concepts: Floats,
 ) -> dict[str, Any]:
-    config, vocabulary = annotator.config, annotator.config.concept_vocabulary()
-    if config.tag_source == "labels":
-        truth = [list(record.tags) for record in records]
-    else:
-        truth = [[vocabulary.names[i] for i in vocabulary.find(r.tags, r.captions)] for r in records]
+    config = annotator.config
     # Labels that the model never met count as missed: they are columns that it leaves at 0.
     unknown = sorted({label for row in truth for label in row} - set(annotator.labels))
     column = {label: index for index, label in enumerate([*annotator.labels, *unknown])}
-    true = np.zeros((len(records), len(column)), dtype=bool)
+    true = np.zeros((len(truth), len(column)), dtype=bool)
     path = np.zeros_like(true)
     for row, labels in enumerate(truth):
         true[row, [column[label] for label in labels]] = True
@@ -111,14 +116,14 @@ def _tags(
     rows = {
         "own": tagging_scores(padded(scores) >= floor, true),
         "path": tagging_scores(path, true),
-        "top 3": tagging_scores(top_k(padded(scores), 3), true),
+        "top 3": tagging_scores(top_k(padded(scores), min(3, len(column))), true),
     }
     result: dict[str, Any] = {
         "mAP": mean_average_precision(padded(scores), true),
         "ECE": expected_calibration_error(padded(scores), true),
         "labels unknown to the model": len(unknown),
     }
-    index = vocabulary.of_token(annotator.labels)
+    index = config.concept_vocabulary().of_token(annotator.labels)
     if config.supervised and min(index) >= 0:
         seen = padded(concepts[:, index])
         rows["concepts"] = tagging_scores(seen >= config.concept_threshold, true)

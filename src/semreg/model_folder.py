@@ -177,8 +177,9 @@ def read_config(folder: Path) -> ModelConfig:
         raise SemregError(f"the model {str(folder)!r} {what}: name a folder that `semreg train` has written") from None
     except ValueError as error:
         raise SemregError(f"{path} is not JSON ({error}): fetch the model again") from None
-    if isinstance(fields, dict) and fields.get("format", FORMAT) > FORMAT:
-        raise SemregError(f"{path} has format {fields['format']}, this version reads up to {FORMAT}: update semreg")
+    version = fields.get("format") if isinstance(fields, dict) else None
+    if isinstance(version, int) and version > FORMAT:
+        raise SemregError(f"{path} has format {version}, this version reads up to {FORMAT}: update semreg")
     try:
         return ModelConfig.model_validate(fields)
     except ValidationError as error:

@@ -95,8 +95,9 @@ def concept_vocabulary(
 
 
 def phrases(names: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    """The names of several words, as words: {"stop sign": ("stop", "sign")}."""
-    return {name: tuple(name.split()) for name in names if " " in name}
+    """The names of several words, as words, longest first: {"stop sign": ("stop", "sign")}."""
+    known = {name: tuple(name.split()) for name in names if " " in name}
+    return dict(sorted(known.items(), key=lambda item: -len(item[1])))
 
 
 def merge_phrases(words: Sequence[str], known: Mapping[str, tuple[str, ...]]) -> list[str]:

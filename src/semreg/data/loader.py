@@ -79,7 +79,10 @@ def picture_batches(
         num_workers=workers,
         worker_init_fn=_ignore_interrupts if workers else None,
     )
-    yield from loader
+    try:
+        yield from loader
+    except PictureError as error:  # a worker's comes wrapped in its traceback
+        raise PictureError(str(error).rpartition("PictureError: ")[2].strip()) from None
 
 
 def in_order(count: int, batch: int) -> list[list[tuple[int, int]]]:

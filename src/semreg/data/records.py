@@ -42,7 +42,7 @@ def read_records(folder: Path) -> list[Record]:
     if not folder.is_dir():
         raise SemregError(f"the data folder {str(folder)!r} does not exist: pass --data FOLDER with a {METADATA} in it")
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # some editors begin a file with a mark
     except FileNotFoundError:
         raise SemregError(
             f"{str(folder)!r} has no {METADATA}: write one, a JSON object a line with file_name, split, tags, captions"
@@ -50,7 +50,7 @@ def read_records(folder: Path) -> list[Record]:
     except (OSError, UnicodeDecodeError) as error:
         raise SemregError(f"{path} cannot be read: {error}") from None
     records = []
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):  # not splitlines: U+2028 may stand within a caption
         if line.strip():
             records.append(_parse(line, folder, f"{path}, line {number}"))
     if not records:
@@ -76,6 +76,8 @@ def _parse(line: str, folder: Path, where: str) -> Record:
         fields = json.loads(line)
     except json.JSONDecodeError as error:
         raise SemregError(f"{where}: not JSON ({error.msg} at column {error.colno}): mend the line") from None
+    except (ValueError, RecursionError) as error:  # a number too long, brackets too deep
+        raise SemregError(f"{where}: not JSON ({error}): mend the line") from None
     if not isinstance(fields, dict):
         raise SemregError(f"{where}: a record must be a JSON object, is {type(fields).__name__}")
     name = fields.get("file_name")

@@ -90,7 +90,8 @@ def load_checkpoint(path: Path) -> tuple[Progress, dict[str, Any]]:
     except FileNotFoundError:
         raise SemregError(f"{str(path.parent)!r} has no {CHECKPOINT} to resume from: start it anew") from None
     except Exception as error:  # torch raises many kinds for a damaged file
-        raise SemregError(f"{path} is damaged ({error}): start the run anew") from None
+        reason = str(error).strip().split("\n")[0][:200]
+        raise SemregError(f"{path} is damaged ({reason}): start the run anew") from None
 
 
 def snapshot(model: nn.Module) -> dict[str, Tensor]:

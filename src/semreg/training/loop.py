@@ -71,7 +71,9 @@ def run_stage(
         schedule.load_state_dict(states["schedule"])
         best = states["best"]
         if average:
-            average.weights, average.updates = states["average"], states["average_updates"]
+            average.updates = states["average_updates"]
+            for name, value in states["average"].items():
+                average.weights[name].copy_(value)  # the checkpoint's lies on the CPU
     wrapped, optimizer = accelerator.prepare(model, optimizer)
 
     def checkpoint() -> None:

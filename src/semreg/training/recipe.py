@@ -286,7 +286,7 @@ def load_recipe(path: Path, changes: Sequence[str] = ()) -> Recipe:
         fields = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise SemregError(f"the recipe {str(path)!r} cannot be read ({error.strerror}): name a YAML file") from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise SemregError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(fields, dict):
         raise SemregError(f"{path} must hold settings as key: value, holds {type(fields).__name__}")
@@ -321,10 +321,9 @@ def _change(fields: dict[str, Any], change: str) -> None:
 
 def _explain(error: ValidationError) -> str:
     first = error.errors()[0]
-    # The tag of the stage's kind stands in the location behind its number; people do not write it.
-    location = [
-        part for part in first["loc"] if part not in ("concepts", "relations", "joint") or len(first["loc"]) < 3
-    ]
+    location = list(first["loc"])
+    if location[0:1] == ["stages"]:
+        del location[2:3]  # the stage's kind, which stands behind its number; people do not write it there
     where = ".".join(str(part) for part in location)
     if first["type"] == "extra_forbidden":
         known = _known_keys(first["loc"])
