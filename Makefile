@@ -15,10 +15,10 @@ demo: $(VENV)/.installed
 	@echo "the page is demo/gallery.html"
 
 test: lint
-	$(BIN)/pytest --durations=10
+	$(BIN)/pytest --numprocesses auto --durations=10
 
 quick: lint
-	$(BIN)/pytest -m "not slow"
+	$(BIN)/pytest --numprocesses auto -m "not slow"
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

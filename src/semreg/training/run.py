@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import platform
 import signal
 import threading
 import time
@@ -16,6 +18,7 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 
+import semreg
 from semreg.annotator import Annotator, Options
 from semreg.data.concepts import concept_vocabulary
 from semreg.data.label_order import LabelOrder, label_counts
@@ -92,7 +95,8 @@ def _run(recipe: Recipe, folder: Path, start: tuple[Progress, dict[str, Any]] | 
         if first and start is None:
             with atomic_write(folder / RECIPE) as file:
                 file.write(save_recipe(recipe))
-        log.event("run", name=recipe.name, train=len(train_set), validation=len(validation_set))
+        sizes = {"train": len(train_set), "validation": len(validation_set)}
+        log.event("run", name=recipe.name, resumed=start is not None, **sizes, **surroundings(accelerator))
         torch.manual_seed(recipe.seed)
         model = build_model(config, pretrained=recipe.trunk.pretrained and start is None).to(accelerator.device)
         progress, states = start or (Progress(), {})
@@ -243,6 +247,18 @@ def summary(recipe: Recipe, progress: Progress, train: Examples, validation: Exa
         "updates": progress.updates,
         "minutes": round(progress.seconds / 60, 1),
         "recipe": json.loads(recipe.model_dump_json(exclude={"data": {"folder", "workers"}})),
+    }
+
+
+def surroundings(accelerator: Accelerator) -> dict[str, Any]:
+    """Versions and class of machine, for the log."""
+    return {
+        "semreg": semreg.__version__,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPU cores",
+        "device": accelerator.device.type,
+        "processes": accelerator.num_processes,
     }
 
 
