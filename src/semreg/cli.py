@@ -7,7 +7,6 @@ Data goes to stdout, everything else to stderr. Exit status: 0 done, 1 done but 
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections import deque
 from pathlib import Path
@@ -313,9 +312,8 @@ def main() -> None:
     except (KeyboardInterrupt, typer.Abort):
         typer.echo("semreg: interrupted", err=True)
         status = INTERRUPTED
-    except BrokenPipeError:  # whoever read our output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = 0
+    except SystemExit as end:  # so typer ends when whoever read our output has seen enough
+        status = 0 if isinstance(end.__context__, BrokenPipeError) else end.code
     except OSError as error:  # a full or failing disk
         typer.echo(f"semreg: {error}", err=True)
         status = CANNOT_START

@@ -309,13 +309,17 @@ def _change(fields: dict[str, Any], change: str) -> None:
     key, equals, value = change.partition("=")
     if not equals:
         raise SemregError(f"--set wants key=value, is {change!r}: for instance --set seed=1")
+    try:
+        new = yaml.safe_load(value)
+    except yaml.YAMLError:
+        raise SemregError(f"--set {key}: the value is not YAML: {' '.join(value.split())}") from None
     *parents, last = key.split(".")
     place: Any = fields
     try:
         for part in parents:
             place = place[int(part)] if isinstance(place, list) else place.setdefault(part, {})
-        place[int(last) if isinstance(place, list) else last] = yaml.safe_load(value)
-    except (ValueError, IndexError, TypeError, AttributeError, yaml.YAMLError):
+        place[int(last) if isinstance(place, list) else last] = new
+    except (ValueError, IndexError, TypeError, AttributeError):
         raise SemregError(f"--set {change}: the recipe has no such place: check {key!r}") from None
 
 

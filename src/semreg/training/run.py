@@ -59,7 +59,8 @@ def train(recipe: Recipe, folder: Path) -> Path:
     """
     if (folder / RECIPE).exists():
         raise SemregError(f"{str(folder)!r} holds a run already: go on with --resume, or name another --output")
-    return _run(recipe, folder, None)
+    data = recipe.data.model_copy(update={"folder": recipe.data.folder.absolute()})  # found again from anywhere
+    return _run(recipe.model_copy(update={"data": data}), folder, None)
 
 
 def resume(folder: Path) -> Path:
@@ -192,7 +193,7 @@ def prepare_data(
     """Vocabularies from the training records alone, and both splits in numbers.
 
     Raises:
-        SemregError: a form is wanted that the data has nothing for.
+        SemregError: a form is wanted that the data has nothing for, to learn from or to validate with.
     """
     if "tags" in recipe.forms and recipe.tags.source == "labels" and not any(r.tags for r in train):
         raise SemregError("the training pictures have no tags: take forms: [caption], or tags.source: concepts")
@@ -232,11 +233,15 @@ def prepare_data(
     )
     vocabularies: dict[str, Vocabulary] = {form: config.vocabulary(form) for form in config.decoders}
     options: dict[str, Any] = {"tag_source": recipe.tags.source, "max_words": recipe.captions.max_length}
-    return (
-        config,
-        to_examples(train, concepts, vocabularies, order, **options),
-        to_examples(validation, concepts, vocabularies, order, **options),
-    )
+    held_out = to_examples(validation, concepts, vocabularies, order, **options)
+    missing = {
+        "concepts": not held_out.truth.any(),
+        "tags": held_out.labels is not None and not held_out.labels.any(),
+        "captions": "caption" in vocabularies and not any(held_out.captions),
+    }
+    for what in (what for what, absent in missing.items() if absent):  # said now, not when a stage is done
+        raise SemregError(f"the validation pictures have no {what} that training has: take data.validation: 0.1")
+    return config, to_examples(train, concepts, vocabularies, order, **options), held_out
 
 
 def summary(recipe: Recipe, progress: Progress, train: Examples, validation: Examples) -> dict[str, Any]:

@@ -260,7 +260,9 @@ class Joint(_Vision):
         encoding, logits = model(pictures, _inputs(paths), self.settings.stop_gradient)
         relational, parts = _relational(logits, paths, self.settings.smoothing)
         unary = self._unary(encoding.logits, truth)
-        loss = self.settings.unary_weight * unary + self.settings.relational_weight * relational
+        loss = self.settings.relational_weight * relational
+        if self.settings.unary_weight:  # left out, not multiplied by 0: a weight without gradient must not decay either
+            loss = loss + self.settings.unary_weight * unary
         return loss, {"L_u": unary.item(), **parts}
 
     def validate(self) -> tuple[float, dict[str, float]]:

@@ -1,0 +1,218 @@
+"""What each stage learns, and what it must leave alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from accelerate import Accelerator
+
+from semreg.data.records import read_records
+from semreg.data.vocabulary import PADDING, START, STOP
+from semreg.errors import SemregError
+from semreg.model.cnn_rnn import CnnRnn
+from semreg.model_folder import build_model
+from semreg.training import run
+from semreg.training.checkpoint import Progress, snapshot
+from semreg.training.log import RunLog
+from semreg.training.loop import make_schedule, run_stage, shares
+from semreg.training.recipe import load_recipe
+from semreg.training.stages import Setting, Stage, encode, prepare_stage
+
+CONCEPTS = "{kind: concepts, epochs: 1, batch: 4, freeze: 8}"
+
+
+class Bench:
+    """A model and its data, with any stage ready to be tried."""
+
+    def __init__(self, recipe_file: Path, folder: Path, stage: str, *changes: str) -> None:
+        self.recipe = load_recipe(recipe_file, [*changes, f"stages=[{stage}]"])
+        parts = run.split_records(read_records(self.recipe.data.folder), self.recipe)
+        config, train, validation = run.prepare_data(self.recipe, *parts)
+        torch.manual_seed(0)
+        self.model: CnnRnn = build_model(config, pretrained=True)
+        self.log = RunLog(folder, quiet=True)
+        lengths = {form: decoder.max_length for form, decoder in config.decoders.items()}
+        words = {form: decoder.words for form, decoder in config.decoders.items()}
+        self.setting = Setting(self.recipe, train, validation, lengths, words, self.log, torch.device("cpu"))
+        self.stage: Stage = prepare_stage(0, self.setting, self.model)
+
+    def first_batch(self) -> object:
+        return next(iter(self.stage.batches(0, [[0, 1, 2, 3]])))
+
+    def changed(self) -> set[str]:
+        """The weights and buffers that one run of the stage changes, whatever its validation says of it."""
+        before = snapshot(self.model)
+        metric = iter(range(9))
+        self.stage.validate = lambda: (float(next(metric)), {})  # type: ignore[method-assign]
+        run_stage(
+            self.stage,
+            self.model,
+            Accelerator(),
+            Progress(),
+            {},
+            seed=0,
+            train_norm=self.recipe.trunk.batchnorm == "trained",
+            log=self.log,
+            save=lambda *_: None,
+            stop_asked=lambda: False,
+        )
+        return {name for name, value in self.model.state_dict().items() if not torch.equal(value, before[name])}
+
+
+def parts(names: set[str]) -> set[str]:
+    return {".".join(name.split(".")[: 2 if name.startswith(("decoders", "trunk")) else 1]) for name in names}
+
+
+@pytest.mark.parametrize(
+    ("stage", "changes", "learns"),
+    [
+        (CONCEPTS, (), {"semantic", "trunk.head"}),
+        ("{kind: concepts, epochs: 1, batch: 4, freeze: 7}", (), {"semantic", "trunk.head", "trunk.stages"}),
+        ("{kind: concepts, epochs: 1, batch: 4, freeze: 9}", (), {"semantic"}),
+        (CONCEPTS, ("trunk.batchnorm=frozen",), {"semantic", "trunk.head"}),
+        ("{kind: relations, epochs: 1, batch: 4}", (), {"decoders.tags", "decoders.caption"}),
+        ("{kind: relations, epochs: 1, batch: 4, forms: [tags]}", (), {"decoders.tags"}),
+        ("{kind: relations, epochs: 1, batch: 4, forms: [caption], concepts: true}", (), {"decoders.caption"}),
+        (
+            "{kind: joint, epochs: 1, batch: 4, freeze: 8, forms: [caption]}",
+            (),
+            {"decoders.caption", "semantic", "trunk.head"},
+        ),
+    ],
+)
+def test_a_stage_changes_its_own_parts_and_no_others(
+    recipe_file: Path, tmp_path: Path, stage: str, changes: tuple[str, ...], learns: set[str]
+) -> None:
+    stage = stage.replace("concepts: true", "concepts: 'true'")
+    found = Bench(recipe_file, tmp_path, stage, *changes).changed()
+    assert parts(found) == learns
+    if "trunk.stages" in learns:
+        assert {name.split(".")[2] for name in found if name.startswith("trunk.stages")} == {"6"}
+    if changes:
+        assert not any("running" in name or "num_batches" in name for name in found)
+
+
+def test_normalisation_learns_only_where_it_is_asked_to(recipe_file: Path, tmp_path: Path) -> None:
+    found = Bench(recipe_file, tmp_path, CONCEPTS, "trunk.batchnorm=trained").changed()
+    assert any("running_mean" in name for name in found)
+
+
+def test_batches_hold_what_they_were_asked_for_in_that_order(recipe_file: Path, tmp_path: Path) -> None:
+    bench = Bench(recipe_file, tmp_path, CONCEPTS)
+    chosen = [[5, 0, 11], [7]]
+    for indices, (pictures, truth) in zip(chosen, bench.stage.batches(0, chosen), strict=True):
+        assert torch.equal(truth, bench.setting.train.truth[indices])
+        assert pictures.shape == (len(indices), 3, 48, 48) and pictures.dtype == torch.uint8
+
+
+def test_the_true_concepts_replace_the_predicted_ones_in_relations(recipe_file: Path, tmp_path: Path) -> None:
+    for concepts in ("true", "predicted"):
+        stage = f"{{kind: relations, epochs: 1, batch: 4, concepts: '{concepts}'}}"
+        bench = Bench(recipe_file, tmp_path, stage)
+        encoding, _ = bench.first_batch()
+        assert torch.equal(encoding.concepts, bench.setting.train.truth[:4]) is (concepts == "true")
+
+
+def test_relations_sees_every_picture_and_its_mirror_image(recipe_file: Path, tmp_path: Path) -> None:
+    for mirror, views in ((True, 2), (False, 1)):
+        bench = Bench(recipe_file, tmp_path, f"{{kind: relations, epochs: 1, batch: 4, mirror: {mirror}}}")
+        seen = {bench.first_batch()[0].features[0].numpy().tobytes() for _ in range(20)}
+        assert len(seen) == views
+
+
+@pytest.mark.parametrize("stage", ["{kind: relations, epochs: 1, mirror: false}", "{kind: joint, epochs: 1}"])
+@pytest.mark.parametrize("interface", ["state", "semantic"])
+def test_the_interface_is_standardised_on_the_training_pictures(
+    recipe_file: Path, tmp_path: Path, stage: str, interface: str
+) -> None:
+    bench = Bench(recipe_file, tmp_path, stage, f"decoder.interface={interface}")
+    seen = encode(bench.model, bench.setting.train, bench.setting, "the training pictures")
+    for form in ("tags", "caption"):
+        chosen = bench.model.decoder(form).interface
+        x = chosen.standardise(chosen.embedding(seen))
+        assert x.mean(0).abs().max() < 1e-3
+        varies = chosen.embedding(seen).std(0) > 2e-3  # what hardly varies is not blown up
+        assert varies.any() and (x.std(0, correction=0)[varies] - 1).abs().max() < 1e-3
+
+
+def test_paths_begin_with_start_and_end_with_stop_and_rare_labels_come_first(recipe_file: Path, tmp_path: Path) -> None:
+    bench = Bench(recipe_file, tmp_path, CONCEPTS)
+    train = bench.setting.train
+    for form in ("tags", "caption"):
+        batch = train.batch(form, train.pairs([form]))
+        assert (batch[:, 0] == START).all() and ((batch == STOP).sum(1) == 1).all()
+        assert all(set(row[row.tolist().index(STOP) + 1 :].tolist()) <= {PADDING} for row in batch)
+    words = bench.setting.words["tags"]
+    counts = train.labels.sum(0)
+    for path in train.batch("tags", train.pairs(["tags"])).tolist():
+        order = [counts[token - 4].item() for token in path[1 : path.index(STOP)]]
+        assert order == sorted(order) and len(order) == 2, words
+
+
+def test_pictures_without_tags_or_captions_teach_what_they_have(recipe_file: Path, data: Path, tmp_path: Path) -> None:
+    rows = [json.loads(line) for line in (data / "metadata.jsonl").read_text(encoding="utf-8").splitlines()]
+    for number, row in enumerate(rows):
+        row["file_name"] = str(data / row["file_name"])
+        if row["split"] == "train":
+            row.pop(("tags", "captions")[number % 2])
+    (tmp_path / "metadata.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    for kind in ("relations", "joint"):
+        stage = f"{{kind: {kind}, epochs: 1, batch: 4}}"
+        bench = Bench(recipe_file, tmp_path, stage, f"data.folder={json.dumps(str(tmp_path))}")
+        assert {"decoders.tags", "decoders.caption"} <= parts(bench.changed())
+
+
+@pytest.mark.parametrize(
+    ("what", "drop"), [("captions", ("captions",)), ("tags", ("tags",)), ("concepts", ("tags", "captions"))]
+)
+def test_validation_pictures_that_cannot_validate_are_found_out_before_training(
+    recipe_file: Path, data: Path, tmp_path: Path, what: str, drop: tuple[str, ...]
+) -> None:
+    rows = [json.loads(line) for line in (data / "metadata.jsonl").read_text(encoding="utf-8").splitlines()]
+    for row in rows:
+        row["file_name"] = str(data / row["file_name"])
+        if row["split"] == "val":
+            for key in drop:
+                row.pop(key)
+    (tmp_path / "metadata.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    with pytest.raises(SemregError, match=rf"the validation pictures have no {what}.*data\.validation"):
+        Bench(recipe_file, tmp_path, CONCEPTS, f"data.folder={json.dumps(str(tmp_path))}")
+
+
+def test_an_epoch_has_every_example_once_and_its_rest_is_what_is_left_of_it(recipe_file: Path, tmp_path: Path) -> None:
+    bench = Bench(recipe_file, tmp_path, CONCEPTS)
+    accelerator = Accelerator()
+    for batch, accumulate in ((4, 1), (4, 3), (5, 2), (12, 1)):
+        whole = shares(bench.stage, 0, Progress(), batch, accelerator, accumulate)
+        examples = [index for update in whole for part in update for index in part]
+        assert len(examples) == len(set(examples)) == 12 // batch * batch
+        rest = shares(bench.stage, 0, Progress(step=1), batch, accelerator, accumulate)
+        assert rest == whole[1:]
+    orders = [
+        shares(bench.stage, *key, 4, accelerator, 1)
+        for key in ((0, Progress()), (1, Progress()), (0, Progress(epoch=1)))
+    ]
+    assert orders[0] != orders[1] != orders[2] != orders[0]
+
+
+@pytest.mark.parametrize("updates", [1, 2, 7, 100])
+def test_the_rate_warms_up_and_then_only_falls(updates: int) -> None:
+    optimizer = torch.optim.AdamW([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+    schedule = make_schedule(optimizer, updates)
+    rates = []
+    for _ in range(updates):
+        rates.append(schedule.get_last_lr()[0])
+        optimizer.step()
+        schedule.step()
+    top = rates.index(max(rates))
+    assert max(rates) == pytest.approx(0.1) and top <= max(1, updates // 10)
+    assert rates[: top + 1] == sorted(rates[: top + 1]) and rates[top:] == sorted(rates[top:], reverse=True)
+    assert min(rates) > 0
+
+
+def test_freezing_more_parts_than_there_are_is_refused(recipe_file: Path, tmp_path: Path) -> None:
+    with pytest.raises(SemregError, match=r"freeze must lie in 0\.\.9"):
+        Bench(recipe_file, tmp_path, "{kind: concepts, epochs: 1, freeze: 10}")
