@@ -110,6 +110,9 @@ class Annotator:
         index = config.concept_vocabulary().of_token(self.labels)
         known = config.supervised and self.labels and min(index) >= 0
         self._label_concepts = torch.tensor(index, device=self.device) if known else None
+        words = config.decoders["caption"].words if "caption" in config.decoders else ()
+        named = config.concept_vocabulary().of_token(words)
+        self._content = tuple(len(SPECIAL) + token for token, concept in enumerate(named) if concept >= 0)
         self._preprocessing = config.preprocessing.build()
 
     @classmethod
@@ -189,7 +192,8 @@ class Annotator:
 
     def _search(self, form: str, encoding: Encoding, beams: int, n_best: int) -> Hypotheses:
         length = self.config.decoders[form].max_length  # type: ignore[index]
-        search = search_for(form, max_length=length, never=NEVER_PRODUCED, beams=beams, n_best=n_best)
+        once = self._content if form == "caption" else ()  # "a clock tower with a clock tower" tells nothing more
+        search = search_for(form, max_length=length, never=NEVER_PRODUCED, beams=beams, n_best=n_best, once=once)
         return beam_search(self.model.decoder(form), encoding, search, start=START, stop=STOP, padding=PADDING)
 
     def _annotations(self, pictures: Tensor, names: Sequence[str | None], options: Options) -> list[Annotation]:

@@ -171,3 +171,9 @@ def test_a_prefix_leaves_the_rest_to_the_model() -> None:
 def test_rules_that_contradict_each_other_are_refused(settings: dict[str, object], text: str) -> None:
     with pytest.raises(SemregError, match=text):
         Constraints(**settings)
+
+
+def test_tokens_that_may_occur_once_do_and_others_may_again() -> None:
+    history = torch.tensor([[5, 6, 5], [6, 6, 4]])
+    scores = Constraints(once=(5, 7)).apply(torch.zeros(2, 9), history, stop=2)
+    assert scores.isneginf().tolist() == [[token == 5 for token in range(9)], [False] * 9]

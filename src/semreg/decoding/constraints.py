@@ -23,6 +23,7 @@ class Constraints:
         prefix: tokens that every sequence begins with.
         required: tokens that every sequence contains, wherever they fit best, at the latest at its end.
         no_repeat: never the same token twice (tags).
+        once: tokens that occur at most once (captions: words that name a concept).
         no_repeat_ngram: never the same n tokens in a row twice (captions: 3); 0 switches it off.
 
     Raises:
@@ -35,6 +36,7 @@ class Constraints:
     prefix: tuple[int, ...] = ()
     required: tuple[int, ...] = ()
     no_repeat: bool = False
+    once: tuple[int, ...] = ()
     no_repeat_ngram: int = 0
 
     def __post_init__(self) -> None:
@@ -73,6 +75,8 @@ class Constraints:
             scores[:, list(self.forbidden)] = IMPOSSIBLE
         if self.no_repeat and length:
             scores.scatter_(1, history, IMPOSSIBLE)
+        if self.once and length:
+            _ban_again(scores, history, self.once)
         if self.no_repeat_ngram and length >= self.no_repeat_ngram:
             _ban_ngrams(scores, history, self.no_repeat_ngram)
         if length < self.min_length:
@@ -100,6 +104,14 @@ def _only(scores: Tensor, allowed: Tensor) -> Tensor:
     scores.fill_(IMPOSSIBLE)
     scores[:, allowed] = keep
     return scores
+
+
+def _ban_again(scores: Tensor, history: Tensor, once: tuple[int, ...]) -> None:
+    """Forbid those of `once` that the history (N, t) already has."""
+    used = torch.zeros_like(scores, dtype=torch.bool).scatter_(1, history, True)
+    limited = torch.zeros(scores.shape[1], dtype=torch.bool, device=scores.device)
+    limited[list(once)] = True
+    scores.masked_fill_(used & limited, IMPOSSIBLE)
 
 
 def _ban_ngrams(scores: Tensor, history: Tensor, n: int) -> None:

@@ -25,20 +25,22 @@ def calibrated(model: CnnRnn, config: ModelConfig, seen: Encoding, validation: E
         config: of the model.
         seen: the validation pictures' encodings.
         validation: their truth.
-        recipe: says which F1 the thresholds serve.
+        recipe: says which F1 the thresholds serve, or gives the tags' threshold itself.
     """
     model.eval()
-    concepts = seen.concepts.float().cpu()
+    concepts, wanted = seen.concepts.float().cpu(), recipe.tags.threshold
+    metric = wanted if isinstance(wanted, str) else "O-F1"
     changes: dict[str, object] = {
-        "concept_threshold": tune_threshold(concepts.numpy(), validation.truth.numpy(), recipe.tags.threshold)
+        "concept_threshold": tune_threshold(concepts.numpy(), validation.truth.numpy(), metric)
     }
     if "tags" in config.decoders and validation.labels is not None:
         path = path_scores(model, config, seen, recipe.beams)
         known = known_concepts(config, concepts)
-        weights = calibrate(path, known, validation.labels)
-        scores = combine(path, known, weights).numpy()
-        threshold = tune_threshold(scores, validation.labels.numpy(), recipe.tags.threshold)
-        a, b, c = weights
+        a, b, c = weights = calibrate(path, known, validation.labels)
+        threshold = wanted
+        if isinstance(threshold, str):
+            scores = combine(path, known, weights).numpy()
+            threshold = tune_threshold(scores, validation.labels.numpy(), threshold)
         changes["tag_score"] = TagScoreConfig(path=a, concept=b, bias=c, threshold=threshold)
     return config.model_copy(update=changes)
 

@@ -67,13 +67,14 @@ class TagSettings(Settings):
     Attributes:
         source: the data set's labels, or all concepts (labels and caption words).
         order: in which order a picture's tags are taught.
-        threshold: which F1 the threshold on the tags' scores serves on the validation data: overall (pooled), or
-            the harmonic mean of per-class precision and recall, or the mean of both.
+        threshold: from which probability on a tag is told: the one that is best on the validation data for the
+            overall F1 (pooled), the harmonic mean of per-class precision and recall, or the mean of both; or a
+            probability, such as 0.4 for few and confident tags.
     """
 
     source: Literal["labels", "concepts"] = "labels"
     order: Literal["rare-first", "frequent-first", "alphabetical"] = "rare-first"
-    threshold: Literal["O-F1", "C-F1", "mean"] = "mean"
+    threshold: Literal["O-F1", "C-F1", "mean"] | Annotated[float, Field(gt=0, lt=1)] = "mean"
 
 
 class CaptionSettings(Settings):
