@@ -17,7 +17,7 @@ from semreg.model_folder import build_model
 from semreg.training import run
 from semreg.training.checkpoint import Progress, snapshot
 from semreg.training.log import RunLog
-from semreg.training.loop import make_schedule, run_stage, shares
+from semreg.training.loop import Trainer, make_schedule, shares
 from semreg.training.recipe import load_recipe
 from semreg.training.stages import Setting, Stage, encode, prepare_stage
 
@@ -47,18 +47,16 @@ class Bench:
         before = snapshot(self.model)
         metric = iter(range(9))
         self.stage.validate = lambda: (float(next(metric)), {})  # type: ignore[method-assign]
-        run_stage(
-            self.stage,
+        trainer = Trainer(
             self.model,
             Accelerator(),
-            Progress(),
-            {},
             seed=0,
             train_norm=self.recipe.trunk.batchnorm == "trained",
             log=self.log,
             save=lambda *_: None,
             stop_asked=lambda: False,
         )
+        trainer.run(self.stage, Progress(), {})
         return {name for name, value in self.model.state_dict().items() if not torch.equal(value, before[name])}
 
 

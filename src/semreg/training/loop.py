@@ -28,121 +28,167 @@ class Interrupted(Exception):
     """Somebody asked the run to stop; its checkpoint is written."""
 
 
-def run_stage(
-    stage: Stage,
-    model: CnnRnn,
-    accelerator: Accelerator,
-    progress: Progress,
-    states: dict[str, Any],
-    *,
-    seed: int,
-    train_norm: bool,
-    log: RunLog,
-    save: Save,
-    stop_asked: Callable[[], bool],
-) -> None:
-    """Train one stage to its end; the model then has its best weights.
+class Learner:
+    """What a stage keeps beside the model: optimizer, schedule, moving average and best weights.
 
     Args:
-        stage: what to learn, from what, and how it is validated.
-        model: already on the device; which weights learn is set.
+        model: which of its weights learn is set.
+        settings: of the stage.
+        updates: that the stage will make in all.
+    """
+
+    def __init__(self, model: CnnRnn, settings: StageSettings, updates: int) -> None:
+        self.optimizer: Any = make_optimizer(model, settings)
+        self.schedule = make_schedule(self.optimizer, updates)
+        self.average = Average(model, settings.average) if settings.average else None
+        self.best: dict[str, Tensor] = {}
+
+    def state(self) -> dict[str, Any]:
+        """For the checkpoint."""
+        state = {"optimizer": self.optimizer.state_dict(), "schedule": self.schedule.state_dict(), "best": self.best}
+        if self.average:
+            state |= {"average": self.average.weights, "average_updates": self.average.updates}
+        return state
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Go on from a checkpoint's state."""
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.schedule.load_state_dict(state["schedule"])
+        self.best = state["best"]
+        if self.average:
+            self.average.updates = state["average_updates"]
+            for name, value in state["average"].items():
+                self.average.weights[name].copy_(value)  # the checkpoint's lies on the CPU
+
+
+class Trainer:
+    """Runs stages, one after another, on one model.
+
+    Args:
+        model: already on the device.
         accelerator: devices, precision, gradients.
-        progress: where to go on; updated.
-        states: of optimizer, schedule, average and best weights, where the stage goes on; else empty.
         seed: of the run.
         train_norm: whether batch normalisation learns.
         log: told every update and epoch.
         save: writes a checkpoint.
         stop_asked: looked at after every update.
-
-    Raises:
-        SemregError: a loss that is not finite.
-        Interrupted: `stop_asked` said so.
     """
-    settings = stage.settings
-    batch = min(settings.batch, stage.examples())
-    steps = max(1, stage.examples() // batch)
-    optimizer = make_optimizer(model, settings)
-    schedule = make_schedule(optimizer, settings.epochs * steps)
-    average = Average(model, settings.average) if settings.average else None
-    best: dict[str, Tensor] = {}
-    if states:
-        optimizer.load_state_dict(states["optimizer"])
-        schedule.load_state_dict(states["schedule"])
-        best = states["best"]
-        if average:
-            average.updates = states["average_updates"]
-            for name, value in states["average"].items():
-                average.weights[name].copy_(value)  # the checkpoint's lies on the CPU
-    wrapped, optimizer = accelerator.prepare(model, optimizer)
 
-    def checkpoint() -> None:
-        state = {
-            "model": snapshot(model),
-            "optimizer": optimizer.state_dict(),
-            "schedule": schedule.state_dict(),
-        }
-        state |= {"best": best}
-        if average:
-            state |= {"average": average.weights, "average_updates": average.updates}
-        save(progress, state)
+    def __init__(
+        self,
+        model: CnnRnn,
+        accelerator: Accelerator,
+        *,
+        seed: int,
+        train_norm: bool,
+        log: RunLog,
+        save: Save,
+        stop_asked: Callable[[], bool],
+    ) -> None:
+        self.model, self.accelerator, self.seed, self.train_norm = model, accelerator, seed, train_norm
+        self.log, self.save, self.stop_asked = log, save, stop_asked
 
-    if not states:  # the start counts as epoch 0: a stage that only makes things worse is undone
-        metric, figures = stage.validate()
-        progress.best, best = metric, snapshot(model)
-        report_epoch(stage, progress, [], metric, figures, log)
-    while progress.epoch < settings.epochs:
-        model.train()
-        if not train_norm:
-            model.trunk.eval()
-        began, losses = time.monotonic(), []
-        log.start_bar(f"{stage.name} epoch {progress.epoch + 1}/{settings.epochs}", steps, progress.step)
-        chosen = shares(stage, seed, progress, batch, accelerator, settings.accumulate)
-        for step, data in enumerate(_seeded(stage, chosen, seed, progress, accelerator), progress.step):
-            for number, part in enumerate(data):
-                more_to_come = number + 1 < len(data)
-                with accelerator.no_sync(wrapped) if more_to_come else nullcontext():
-                    loss, parts = stage.loss(wrapped, part)
-                    if not math.isfinite(loss.item()):
-                        raise SemregError(
-                            f"stage {stage.name}, epoch {progress.epoch + 1}, update {step + 1}: the loss is "
-                            f"{loss.item()}: lower learning_rate or clip; the last checkpoint is from before"
-                        )
-                    accelerator.backward(loss / len(data))
-            accelerator.clip_grad_norm_(learning(model), settings.clip)
-            optimizer.step()
-            optimizer.zero_grad()
-            rate = schedule.get_last_lr()[0]
-            schedule.step()
-            if average:
-                average.update(model)
-            progress.step, progress.updates = step + 1, progress.updates + 1
-            losses.append(loss.item())
-            log.event("update", stage=stage.name, update=progress.updates, loss=loss.item(), rate=rate, **parts)
-            speed = batch * len(losses) / (time.monotonic() - began)
-            log.advance(1, f"loss {loss.item():.3f}  rate {rate:.1e}  {speed:.0f}/s")
-            if stop_asked() and progress.step < steps:
-                progress.seconds += time.monotonic() - began
-                checkpoint()
+    def run(self, stage: Stage, progress: Progress, state: dict[str, Any]) -> None:
+        """Train one stage to its end; the model then has its best weights.
+
+        Args:
+            stage: what to learn, from what, and how it is validated.
+            progress: where to go on; updated.
+            state: of the stage's `Learner`, where it goes on; else empty.
+
+        Raises:
+            SemregError: a loss that is not finite.
+            Interrupted: `stop_asked` said so; a checkpoint is written.
+        """
+        settings = stage.settings
+        batch = min(settings.batch, stage.examples())
+        steps = max(1, stage.examples() // batch)
+        learner = Learner(self.model, settings, settings.epochs * steps)
+        if state:
+            learner.load(state)
+        wrapped, learner.optimizer = self.accelerator.prepare(self.model, learner.optimizer)
+        if not state:  # the start counts as epoch 0: a stage that only makes things worse is undone
+            self._validate(stage, learner, progress, [])
+        while progress.epoch < settings.epochs:
+            began = time.monotonic()
+            losses = self._epoch(stage, wrapped, learner, progress, batch, steps)
+            progress.seconds += time.monotonic() - began
+            if progress.step < steps and self.stop_asked():
+                self._checkpoint(learner, progress)
                 raise Interrupted
-        log.end_bar()
-        with average.applied(model) if average else nullcontext():
+            progress.epoch, progress.step = progress.epoch + 1, 0
+            self._validate(stage, learner, progress, losses)
+            if settings.patience is not None and progress.epoch - progress.best_epoch >= settings.patience:
+                progress.epoch = settings.epochs
+            self._checkpoint(learner, progress)
+            if self.stop_asked():
+                raise Interrupted
+        self.model.load_state_dict(learner.best)
+        self.accelerator.unwrap_model(wrapped, keep_fp32_wrapper=False)
+        self.accelerator.free_memory()
+
+    def _epoch(
+        self, stage: Stage, wrapped: nn.Module, learner: Learner, progress: Progress, batch: int, steps: int
+    ) -> list[float]:
+        """The updates of an epoch that are still to come, until somebody asks to stop; their losses."""
+        self.model.train()
+        if not self.train_norm:
+            self.model.trunk.eval()
+        began, losses = time.monotonic(), []
+        name = f"{stage.name} epoch {progress.epoch + 1}/{stage.settings.epochs}"
+        self.log.start_bar(name, steps, progress.step)
+        chosen = shares(stage, self.seed, progress, batch, self.accelerator, stage.settings.accumulate)
+        for data in _seeded(stage, chosen, self.seed, progress, self.accelerator):
+            rate = learner.schedule.get_last_lr()[0]
+            loss, parts = self._update(stage, wrapped, learner, data, f"{name}, update {progress.step + 1}")
+            progress.step, progress.updates = progress.step + 1, progress.updates + 1
+            losses.append(loss)
+            self.log.event("update", stage=stage.name, update=progress.updates, loss=loss, rate=rate, **parts)
+            speed = batch * len(losses) / (time.monotonic() - began)
+            self.log.advance(1, f"loss {loss:.3f}  rate {rate:.1e}  {speed:.0f}/s")
+            if self.stop_asked():
+                break
+        self.log.end_bar()
+        return losses
+
+    def _update(
+        self, stage: Stage, wrapped: nn.Module, learner: Learner, data: list[Any], where: str
+    ) -> tuple[float, dict[str, float]]:
+        """One update from the parts of a batch; the loss, and what it is made of, of the last part."""
+        value = 0.0
+        parts: dict[str, float] = {}
+        for number, part in enumerate(data):
+            more_to_come = number + 1 < len(data)
+            with self.accelerator.no_sync(wrapped) if more_to_come else nullcontext():
+                loss, parts = stage.loss(wrapped, part)
+                value = loss.item()
+                if not math.isfinite(value):
+                    raise SemregError(
+                        f"stage {where}: the loss is {value}: lower learning_rate or clip; "
+                        "the last checkpoint is from before"
+                    )
+                self.accelerator.backward(loss / len(data))
+        self.accelerator.clip_grad_norm_(learning(self.model), stage.settings.clip)
+        learner.optimizer.step()
+        learner.optimizer.zero_grad()
+        learner.schedule.step()
+        if learner.average:
+            learner.average.update(self.model)
+        return value, parts
+
+    def _validate(self, stage: Stage, learner: Learner, progress: Progress, losses: list[float]) -> None:
+        """Look at the validation pictures with the averaged weights, and keep the best."""
+        began = time.monotonic()
+        with learner.average.applied(self.model) if learner.average else nullcontext():
             metric, figures = stage.validate()
-            if metric > progress.best:
-                progress.best, progress.best_epoch, best = metric, progress.epoch + 1, snapshot(model)
-        progress.epoch, progress.step = progress.epoch + 1, 0
+            if metric > progress.best or not learner.best:
+                progress.best, progress.best_epoch = metric, progress.epoch
+                learner.best = snapshot(self.model)
         progress.seconds += time.monotonic() - began
-        report_epoch(stage, progress, losses, metric, figures, log)
-        waited = progress.epoch - progress.best_epoch
-        if settings.patience is not None and waited >= settings.patience:
-            progress.epoch = settings.epochs
-        checkpoint()
-        if stop_asked():
-            raise Interrupted
-    if best:
-        model.load_state_dict(best)
-    accelerator.unwrap_model(wrapped, keep_fp32_wrapper=False)
-    accelerator.free_memory()
+        report_epoch(stage, progress, losses, metric, figures, self.log)
+
+    def _checkpoint(self, learner: Learner, progress: Progress) -> None:
+        self.save(progress, {"model": snapshot(self.model), **learner.state()})
 
 
 def shares(
@@ -167,7 +213,8 @@ def _seeded(
 ) -> Iterator[list[Any]]:
     """The data of each update; before each, torch's randomness (dropout) is set from where the run stands."""
     parts = stage.batches(progress.epoch, [part for update in updates for part in update])
-    for step, update in enumerate(updates, progress.step):
+    first = progress.step  # the loop moves it on
+    for step, update in enumerate(updates, first):
         key = hash((seed, progress.stage, progress.epoch, step, accelerator.process_index)) & 0x7FFF_FFFF_FFFF
         torch.manual_seed(key)
         data = [next(parts) for _ in update]

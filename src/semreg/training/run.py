@@ -35,7 +35,7 @@ from semreg.training.card import model_card
 from semreg.training.checkpoint import CHECKPOINT, Progress, load_checkpoint, save_checkpoint
 from semreg.training.examples import Examples, tag_labels, to_examples
 from semreg.training.log import LOG, RunLog
-from semreg.training.loop import Interrupted, run_stage
+from semreg.training.loop import Interrupted, Trainer
 from semreg.training.recipe import Recipe, load_recipe, save_recipe
 from semreg.training.stages import Setting, encode, prepare_stage
 
@@ -117,24 +117,20 @@ def _run(recipe: Recipe, folder: Path, start: tuple[Progress, dict[str, Any]] | 
             if first:
                 save_checkpoint(folder / CHECKPOINT, now, state)
 
+        trainer = Trainer(
+            model,
+            accelerator,
+            seed=recipe.seed,
+            train_norm=recipe.trunk.batchnorm == "trained",
+            log=log,
+            save=save,
+            stop_asked=stop_asked,
+        )
         while progress.stage < len(recipe.stages):
-            if states and progress.epoch == 0 and progress.step == 0:
-                states = {}
             began = time.monotonic()
             stage = prepare_stage(progress.stage, setting, model)
             progress.seconds += time.monotonic() - began
-            run_stage(
-                stage,
-                model,
-                accelerator,
-                progress,
-                states,
-                seed=recipe.seed,
-                train_norm=recipe.trunk.batchnorm == "trained",
-                log=log,
-                save=save,
-                stop_asked=stop_asked,
-            )
+            trainer.run(stage, progress, states)
             log.event("stage", stage=stage.name, best=progress.best, best_epoch=progress.best_epoch)
             states = {}
             progress = Progress(progress.stage + 1, seconds=progress.seconds, updates=progress.updates)
