@@ -181,7 +181,8 @@ class Trainer:
         began = time.monotonic()
         with learner.average.applied(self.model) if learner.average else nullcontext():
             metric, figures = stage.validate()
-            if metric > progress.best or not learner.best:
+            last = stage.settings.keep == "last" and bool(losses)
+            if metric > progress.best or last or not learner.best:
                 progress.best, progress.best_epoch = metric, progress.epoch
                 learner.best = snapshot(self.model)
         progress.seconds += time.monotonic() - began
