@@ -536,3 +536,10 @@ def test_bad_size(size: object) -> None:
 def test_bad_resize() -> None:
     with pytest.raises(SemregError, match="resize must be squash, crop or pad, is 'zoom': set it to squash"):
         Preprocessing(resize="zoom")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("length", range(1, 16))
+def test_a_file_of_a_few_bytes_is_no_picture(length: int) -> None:
+    for first in (b"hi\n", b"BM", b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"RIFF", b"\0\0\0\0"):
+        with pytest.raises(PictureError):
+            read_picture((first + bytes(16))[:length])

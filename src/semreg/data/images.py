@@ -12,6 +12,7 @@ import importlib
 import io
 import re
 import stat
+import struct
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -201,7 +202,10 @@ def _identify(stream: BinaryIO, head: bytes, name: str) -> tuple[Image.Image | N
     known = ""
     for format_name in Image.ID:
         factory, accept = Image.OPEN[format_name]
-        accepted = accept(head) if accept else True
+        try:
+            accepted = accept(head) if accept else True
+        except (struct.error, IndexError):  # some formats' checks stumble over files of a few bytes
+            accepted = False
         if format_name in _REFUSED_FORMATS or isinstance(accepted, str) or not accepted:
             continue
         stream.seek(0)
