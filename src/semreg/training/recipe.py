@@ -154,8 +154,7 @@ class StageSettings(Settings):
         clip: largest norm of the gradient.
         accumulate: steps whose gradients are added up for one update.
         patience: epochs without a better validation metric before the stage ends; null runs them all.
-        keep: the epoch with the "best" validation metric, or the "last": rare labels, which the metric hardly sees,
-            go on being learnt when it no longer rises.
+        keep: the epoch with the "best" validation metric, or the "last".
         average: decay of the moving average of the weights that is validated and kept; 0 switches it off.
     """
 
