@@ -1,0 +1,32 @@
+"""What several verbs share: options, exit statuses, and loading the model they name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from semreg.annotator import Annotator
+
+FAILED, CANNOT_START, INTERRUPTED = 1, 2, 130
+
+ModelOption = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        "-m",
+        help="Model folder, or hf:OWNER/NAME; without it the default model of the package.",
+        show_default=False,
+    ),
+]
+BeamOption = Annotated[int, typer.Option("--beam", min=1, max=100, help="Width of the search; 1 is greedy.")]
+BatchOption = Annotated[int, typer.Option("--batch", min=1, help="Pictures that go through the model together.")]
+DeviceOption = Annotated[str, typer.Option("--device", help="Where to compute: cpu, cuda, ...")]
+
+
+def load_annotator(model: str | None, device: str) -> Annotator:
+    """The model named by the option, or the default one, ready for use."""
+    from semreg.annotator import Annotator
+
+    return Annotator.load(model, device)

@@ -1,0 +1,65 @@
+"""`semreg train`: a recipe in, a model folder out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from semreg.cli.options import INTERRUPTED
+from semreg.errors import SemregError
+
+
+def train(
+    recipe: Annotated[
+        Path | None, typer.Argument(help="A recipe, such as recipes/corel5k.yaml.", show_default=False)
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a setting; repeatable.", show_default=False),
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", help="Data set folder instead of the recipe's.", show_default=False),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder for the run.", show_default="runs/NAME")
+    ] = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option("--resume", metavar="RUN", help="Go on with a run that was stopped.", show_default=False),
+    ] = None,
+) -> None:
+    """Train a model from a recipe, or go on with a run.
+
+    Ctrl-C and SIGTERM write a checkpoint first; `--resume` goes on to the same weights as without a break.
+
+    Examples:
+
+        semreg train recipes/corel5k.yaml --data ~/sets/corel5k
+
+        semreg train recipes/corel5k.yaml --set seed=1 --set stages.0.epochs=3 --output runs/try
+
+        semreg train --resume runs/try
+    """
+    from semreg.training import run
+    from semreg.training.recipe import load_recipe
+
+    if resume is not None:
+        if recipe or set_ or data or output:
+            raise SemregError("--resume RUN goes on as the run began: leave out the recipe, --set, --data and --output")
+        settings, folder = None, resume
+    elif recipe is None:
+        raise SemregError("there is nothing to train: name a recipe, or a run with --resume")
+    else:
+        changes = [*(set_ or ()), *([f"data.folder={json.dumps(str(data))}"] if data else [])]
+        settings = load_recipe(recipe, changes)
+        folder = output or Path("runs") / settings.name
+    try:
+        model = run.resume(folder) if settings is None else run.train(settings, folder)
+    except run.Interrupted:
+        typer.echo(f"stopped; go on with: semreg train --resume {folder}", err=True)
+        raise typer.Exit(INTERRUPTED) from None
+    typer.echo(model)
