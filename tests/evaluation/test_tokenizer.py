@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from semreg.evaluation import tokenize
+from semreg.evaluation.tokenizer import _tokenize
 
 ANNOTATIONS = Path(__file__).resolve().parents[3] / "shared" / "data" / "annotations"
 # The COCO evaluation's list.
@@ -88,6 +89,16 @@ def test_any_text_gives_lower_case_words_without_spaces(caption: str) -> None:
     tokens = tokenize(caption)
     assert all(tokens) and " ".join(tokens).split() == tokens
     assert [token.lower() for token in tokens] == tokens
+
+
+plain_words = st.sampled_from(["a", "dog", "K", "cannot", "Gonna", "st", "Ave", "no", "etc", "miss", "an", "o", "ol"])
+gaps = st.sampled_from([" ", "  ", ",", " , ", ".", ". ", " . ", "-", "'", "\n", ""])
+
+
+@given(st.lists(st.tuples(plain_words | st.text("abK", max_size=3), gaps)))
+def test_the_short_way_for_plain_captions_gives_the_same_tokens(parts: list[tuple[str, str]]) -> None:
+    caption = "".join(word + gap for word, gap in parts)
+    assert tokenize(caption) == _tokenize(caption)
 
 
 @pytest.mark.parametrize("part", ["a", "a.", "a+", "'", "n't", ".", "1,", "<a", "a@", "(", "aa'", "é"])

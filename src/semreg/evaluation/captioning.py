@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semreg.errors import SemregError
-from semreg.evaluation.cider import cider, cider_d
-from semreg.evaluation.ngrams import ORDERS, Ngram, Tokens, count_ngrams, require_references
+from semreg.evaluation.cider import cider_d_from, cider_from
+from semreg.evaluation.ngrams import ORDERS, Matches, References, Tokens, require_references, totals
 from semreg.evaluation.tokenizer import tokenize
 
 Array = NDArray[np.float64]
@@ -78,10 +78,11 @@ def caption_scores(predictions: Sequence[str], references: Sequence[Sequence[str
         [tokenize(caption) for caption in _sentences(captions, f"references[{picture}]")]
         for picture, captions in enumerate(references)
     ]
-    bleus, bleus_per_picture = bleu(candidates, truth)
+    require_references(candidates, truth)
+    matches = References(truth).match(candidates, range(len(truth)))  # counted once, for BLEU and both CIDErs
+    bleus, bleus_per_picture = _bleu(matches)
     per_picture = {f"Bleu_{order}": bleus_per_picture[:, order - 1] for order in ORDERS}
-    means = {"ROUGE_L": rouge_l(candidates, truth), "CIDEr": cider(candidates, truth)}
-    means["CIDEr-D"] = cider_d(candidates, truth)
+    means = {"ROUGE_L": rouge_l(candidates, truth), "CIDEr": cider_from(matches), "CIDEr-D": cider_d_from(matches)}
     corpus = {f"Bleu_{order}": float(bleus[order - 1]) for order in ORDERS}
     corpus |= {name: float(values.mean()) for name, values in means.items()}
     return CaptionScores(corpus, per_picture | means)
@@ -103,16 +104,17 @@ def bleu(candidates: Sequence[Tokens], references: Sequence[Sequence[Tokens]]) -
         SemregError: no picture, lists of different length, or a picture without a reference.
     """
     require_references(candidates, references)
-    correct = np.zeros((len(candidates), 4))  # (N, 4) n-grams shared with a reference
-    lengths = np.zeros((len(candidates), 2))  # (N, 2) tokens of the candidate and of its closest reference
-    for picture, (candidate, truth) in enumerate(zip(candidates, references, strict=True)):
-        most: Counter[Ngram] = Counter()
-        for reference in truth:
-            most |= count_ngrams(reference)  # the union keeps the larger count
-        for ngram, count in count_ngrams(candidate).items():
-            correct[picture, len(ngram) - 1] += min(count, most.get(ngram, 0))
-        size = len(candidate)
-        lengths[picture] = size, min((abs(len(reference) - size), len(reference)) for reference in truth)[1]
+    return _bleu(References(references).match(candidates, range(len(references))))
+
+
+def _bleu(matches: Matches) -> tuple[Array, Array]:
+    clipped = np.zeros(len(matches.entry_slot))  # for each n-gram of a candidate the most that a reference confirms
+    np.maximum.at(clipped, matches.hit_entry, matches.hit_counts.min(axis=1))
+    correct = totals(matches.entry_slot, clipped, matches.norms.size).reshape(-1, 4)  # (N, 4)
+    distance = np.abs(matches.pair_lengths - matches.lengths[matches.pair_candidate])
+    long = int(matches.pair_lengths.max()) + 1  # the smallest distance, and of equals the shorter reference
+    closest = np.minimum.reduceat(distance * long + matches.pair_lengths, matches.first) % long
+    lengths = np.stack([matches.lengths, closest], axis=1).astype(np.float64)  # (N, 2)
     guesses = np.maximum(lengths[:, :1] - np.arange(4), 0)  # (N, 4) n-grams in the candidate
     corpus = _bleu_from_counts(correct.sum(0, keepdims=True), guesses.sum(0, keepdims=True), lengths.sum(0)[None])
     return corpus[0], _bleu_from_counts(correct, guesses, lengths)

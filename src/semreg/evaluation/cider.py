@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-import math
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from semreg.errors import SemregError
-from semreg.evaluation.ngrams import ORDERS, Ngram, Tokens, count_ngrams, require_references
+from semreg.evaluation.ngrams import ORDERS, Matches, References, Tokens, require_references, totals
 
 Array = NDArray[np.float64]
 
-
-@dataclass(frozen=True)
-class _Vector:
-    """A caption's tf-idf weights and their norms, one entry per n-gram length, and its number of bigrams."""
-
-    weights: list[dict[Ngram, float]]
-    norms: list[float]
-    bigrams: int
+SIGMA = 6.0  # of CIDEr-D, in words
 
 
 class Cider:
@@ -41,14 +31,7 @@ class Cider:
     """
 
     def __init__(self, references: Sequence[Sequence[Tokens]]) -> None:
-        require_references(references, references)
-        self._references = references
-        self._log_pictures = math.log(len(references))
-        pictures_with: Counter[Ngram] = Counter()
-        for truth in references:
-            pictures_with.update({ngram for reference in truth for ngram in count_ngrams(reference)})
-        # An n-gram of one picture weighs as much as an unknown one: only the others are kept.
-        self._idf = {ngram: self._log_pictures - math.log(count) for ngram, count in pictures_with.items() if count > 1}
+        self._references = References(references)
 
     def score(self, candidates: Sequence[Tokens], pictures: Sequence[int] | None = None) -> Array:
         """Score candidates, each against the references of its picture.
@@ -72,35 +55,16 @@ class Cider:
                 f"each candidate must have one picture, there are {len(candidates)} candidates for "
                 f"{len(indices)} pictures: give as many of one as of the other"
             )
-        vectors: dict[int, list[_Vector]] = {}  # weighed once per call: samples often share their picture
-        scores = np.zeros(len(candidates))
-        for row, (candidate, picture) in enumerate(zip(candidates, indices, strict=True)):
+        for picture in indices:
             if not 0 <= picture < count:
                 raise SemregError(
                     f"the index of a picture must lie in 0..{count - 1}, is {picture}: number the pictures "
                     "in the order in which their references were given"
                 )
-            if picture not in vectors:
-                vectors[picture] = [self._weigh(reference) for reference in self._references[picture]]
-            weighed = self._weigh(candidate)
-            total = sum(self._similarity(weighed, reference) for reference in vectors[picture])
-            scores[row] = 10 * total / (len(ORDERS) * len(vectors[picture]))
-        return scores
+        return self._score(self._references.match(candidates, indices))
 
-    def _weigh(self, tokens: Tokens) -> _Vector:
-        weights: list[dict[Ngram, float]] = [{} for _ in ORDERS]
-        for ngram, count in count_ngrams(tokens).items():
-            weights[len(ngram) - 1][ngram] = count * self._idf.get(ngram, self._log_pictures)
-        norms = [math.sqrt(sum(weight * weight for weight in part.values())) for part in weights]
-        return _Vector(weights, norms, max(len(tokens) - 1, 0))
-
-    def _similarity(self, candidate: _Vector, reference: _Vector) -> float:
-        """Sum of the four cosines."""
-        parts = zip(candidate.weights, reference.weights, candidate.norms, reference.norms, strict=True)
-        return sum(self._dot(mine, theirs) / (norm * other) for mine, theirs, norm, other in parts if norm and other)
-
-    def _dot(self, mine: dict[Ngram, float], theirs: dict[Ngram, float]) -> float:
-        return sum(weight * theirs[ngram] for ngram, weight in mine.items() if ngram in theirs)
+    def _score(self, matches: Matches) -> Array:
+        return cider_from(matches)
 
 
 class CiderD(Cider):
@@ -119,19 +83,43 @@ class CiderD(Cider):
         SemregError: no picture, a picture without a reference, or a sigma that is not above 0.
     """
 
-    def __init__(self, references: Sequence[Sequence[Tokens]], sigma: float = 6.0) -> None:
+    def __init__(self, references: Sequence[Sequence[Tokens]], sigma: float = SIGMA) -> None:
         if not sigma > 0:
             raise SemregError(f"sigma must be above 0, is {sigma}: leave it at 6")
         super().__init__(references)
         self._sigma = sigma
 
-    def _similarity(self, candidate: _Vector, reference: _Vector) -> float:
-        """Sum of the four cosines times the penalty; lengths in bigrams, as the COCO evaluation has it."""
-        difference = candidate.bigrams - reference.bigrams
-        return super()._similarity(candidate, reference) * math.exp(-(difference**2) / (2 * self._sigma**2))
+    def _score(self, matches: Matches) -> Array:
+        return cider_d_from(matches, self._sigma)
 
-    def _dot(self, mine: dict[Ngram, float], theirs: dict[Ngram, float]) -> float:
-        return sum(min(weight, theirs[run]) * theirs[run] for run, weight in mine.items() if run in theirs)
+
+def cider_from(matches: Matches) -> Array:
+    """(B,) CIDEr from what candidates share with their references."""
+    return _score(matches, _dots(matches, matches.hit_counts[:, 0]))
+
+
+def cider_d_from(matches: Matches, sigma: float = SIGMA) -> Array:
+    """(B,) CIDEr-D: counts clipped to the reference's, a penalty on the difference in length."""
+    # Lengths are in bigrams, as the COCO evaluation has it.
+    bigrams, pair_bigrams = np.maximum(matches.lengths - 1, 0), np.maximum(matches.pair_lengths - 1, 0)
+    difference = bigrams[matches.pair_candidate] - pair_bigrams
+    penalty = np.exp(-(difference**2) / (2 * sigma**2))
+    return _score(matches, _dots(matches, matches.hit_counts.min(axis=1)) * penalty[:, None])
+
+
+def _dots(matches: Matches, counts: NDArray[np.int64]) -> Array:
+    """(R, 4) products of the tf-idf vectors of candidate and reference, given the candidate's counts of the hits."""
+    products = counts * matches.hit_counts[:, 1] * matches.hit_idf**2
+    return totals(matches.hit_slot, products, matches.pair_norms.size).reshape(-1, len(ORDERS))
+
+
+def _score(matches: Matches, dots: Array) -> Array:
+    """(B,) ten times the mean cosine over references and orders; 0 where a vector is empty."""
+    norms = matches.norms[matches.pair_candidate] * matches.pair_norms
+    cosines = np.divide(dots, norms, out=np.zeros_like(dots), where=norms > 0).sum(axis=1)  # (R,)
+    sums = totals(matches.pair_candidate, cosines, len(matches.lengths))
+    references = np.bincount(matches.pair_candidate, minlength=len(matches.lengths))
+    return np.asarray(10 * sums / (len(ORDERS) * references), dtype=np.float64)
 
 
 def cider(candidates: Sequence[Tokens], references: Sequence[Sequence[Tokens]]) -> Array:
@@ -140,14 +128,16 @@ def cider(candidates: Sequence[Tokens], references: Sequence[Sequence[Tokens]]) 
     Raises:
         SemregError: no picture, lists of different length, or a picture without a reference.
     """
+    require_references(candidates, references)
     return Cider(references).score(candidates)
 
 
-def cider_d(candidates: Sequence[Tokens], references: Sequence[Sequence[Tokens]], sigma: float = 6.0) -> Array:
+def cider_d(candidates: Sequence[Tokens], references: Sequence[Sequence[Tokens]], sigma: float = SIGMA) -> Array:
     """CIDEr-D, the "CIDEr" of papers and of pycocoevalcap, (N,) in 0..10; see `CiderD`.
 
     Raises:
         SemregError: no picture, lists of different length, a picture without a reference, or a sigma that
             is not above 0.
     """
+    require_references(candidates, references)
     return CiderD(references, sigma).score(candidates)

