@@ -62,15 +62,16 @@ def touched(model: CnnRnn) -> set[str]:
 
 def learn_relations(model: CnnRnn, form: str = "tags", stop_gradient: bool = False) -> None:
     tokens = path()
-    _, told = model(pictures(), {form: tokens[:, :-1]}, stop_gradient)
+    _, told, _ = model(pictures(), {form: tokens}, stop_gradient)
     relational_loss(told[form], tokens[:, 1:], PADDING).backward()
 
 
 def test_pictures_and_what_was_seen_in_them_tell_the_same() -> None:
     model, tokens = build(), path()
-    seen, told = model(pictures(), {"tags": tokens})
-    again, retold = model(model.encode(pictures()), {"tags": tokens})
-    assert told["tags"].shape == (B, 4, V)
+    seen, told, taught = model(pictures(), {"tags": tokens})
+    again, retold, _ = model(model.encode(pictures()), {"tags": tokens})
+    assert told["tags"].shape == (B, 3, V)
+    assert taught["tags"] is tokens
     assert torch.equal(seen.concepts, again.concepts)
     assert torch.equal(told["tags"], retold["tags"])
 
@@ -78,7 +79,7 @@ def test_pictures_and_what_was_seen_in_them_tell_the_same() -> None:
 def test_an_encoding_comes_back_as_it_went_in() -> None:
     model = build()
     encoding = model.encode(pictures())
-    assert model(encoding, {}, stop_gradient=True) == (encoding, {})
+    assert model(encoding, {}, stop_gradient=True) == (encoding, {}, {})
 
 
 def test_s_hat_is_the_sigmoid_of_its_logits_and_rare_before_learning() -> None:
@@ -100,16 +101,16 @@ def test_the_relational_loss_reaches_the_trunk_unless_the_gradient_is_stopped(ki
 @pytest.mark.parametrize("kind", INTERFACES)
 def test_the_unary_loss_touches_trunk_and_concept_layer_only(kind: str) -> None:
     model = build(kind)
-    seen, _ = model(pictures(), {"tags": path()})
+    seen = model(pictures(), {"tags": path()}).encoding
     binary_cross_entropy(seen.logits, TRUTH).backward()
     assert touched(model) == {"trunk", "semantic"}
 
 
 def test_with_the_gradient_stopped_the_cnn_learns_as_from_the_unary_loss_alone() -> None:
     alone, jointly, tokens = build(), build(), path()
-    seen, _ = alone(pictures(), {})
+    seen = alone(pictures(), {}).encoding
     binary_cross_entropy(seen.logits, TRUTH).backward()
-    seen, told = jointly(pictures(), {"tags": tokens[:, :-1]}, stop_gradient=True)
+    seen, told, _ = jointly(pictures(), {"tags": tokens}, stop_gradient=True)
     (binary_cross_entropy(seen.logits, TRUTH) + relational_loss(told["tags"], tokens[:, 1:], PADDING)).backward()
     for part in ("trunk", "semantic"):
         weights = zip(getattr(alone, part).parameters(), getattr(jointly, part).parameters(), strict=True)
@@ -118,11 +119,11 @@ def test_with_the_gradient_stopped_the_cnn_learns_as_from_the_unary_loss_alone()
 
 def test_two_decoders_on_one_trunk_tell_as_each_would_alone() -> None:
     model = build(forms=("tags", "caption"))
-    both = model(pictures(), {"tags": path(2), "caption": path(3)})[1]
+    both = model(pictures(), {"tags": path(2), "caption": path(3)}).logits
     assert set(both) == {"tags", "caption"}
-    assert torch.equal(both["tags"], model(pictures(), {"tags": path(2)})[1]["tags"])
-    assert torch.equal(both["caption"], model.decoder("caption")(model.encode(pictures()), path(3)))
-    assert not torch.equal(model(pictures(), {"tags": path(3)})[1]["tags"], both["caption"])
+    assert torch.equal(both["tags"], model(pictures(), {"tags": path(2)}).logits["tags"])
+    assert torch.equal(both["caption"], model.decoder("caption")(model.encode(pictures()), path(3)[:, :-1]))
+    assert not torch.equal(model(pictures(), {"tags": path(3)}).logits["tags"], both["caption"])
 
 
 def test_teaching_one_decoder_leaves_the_other_alone() -> None:
@@ -141,7 +142,7 @@ def test_dropout_on_the_features_is_for_training_only() -> None:
 def test_it_stands_on_the_built_in_trunk_too() -> None:
     model = build(trunk=EfficientNetLite("lite0", folded=True))
     x = pictures().repeat(1, 1, 4, 4)
-    seen, told = model(x, {"tags": path()})
+    seen, told, _ = model(x, {"tags": path()})
     assert seen.features.shape == (B, 1280)
     assert told["tags"].isfinite().all()
     told["tags"].sum().backward()

@@ -150,6 +150,36 @@ def test_paths_begin_with_start_and_end_with_stop_and_rare_labels_come_first(rec
         assert order == sorted(order) and len(order) == 2, words
 
 
+def test_a_random_order_is_another_one_at_every_update(recipe_file: Path, tmp_path: Path) -> None:
+    bench = Bench(recipe_file, tmp_path, "{kind: relations, epochs: 1, batch: 4}", "tags.order=random")
+    encoding, paths = bench.first_batch()  # type: ignore[misc]
+    taught = [bench.model(encoding, paths, False, bench.setting.arrange).paths for _ in range(20)]
+    assert len({path["tags"].numpy().tobytes() for path in taught}) > 5
+    assert all(torch.equal(path["caption"], paths["caption"]) for path in taught)
+
+
+@pytest.mark.parametrize("stage", ["{kind: relations, epochs: 1, batch: 4}", "{kind: joint, epochs: 1, batch: 4}"])
+@pytest.mark.parametrize("order", ["frequent-first", "alphabetical", "random", "predicted", "minimal-loss", "any"])
+def test_every_order_teaches_the_tag_decoder(recipe_file: Path, tmp_path: Path, stage: str, order: str) -> None:
+    bench = Bench(recipe_file, tmp_path, stage, f"tags.order={order}")
+    batch = bench.first_batch()
+    loss, figures = bench.stage.loss(bench.model, batch)
+    loss.backward()
+    assert figures["L_r tags"] > 0
+    assert bench.model.decoder("tags").embed.weight.grad is not None
+
+
+def test_any_label_that_is_left_is_right_where_the_order_is_free(recipe_file: Path, tmp_path: Path) -> None:
+    losses = {}
+    for order in ("any", "rare-first"):
+        bench = Bench(
+            recipe_file, tmp_path, "{kind: relations, epochs: 1, batch: 4, mirror: false}", f"tags.order={order}"
+        )
+        bench.model.eval()
+        losses[order] = bench.stage.loss(bench.model, bench.first_batch())[1]["L_r tags"]
+    assert losses["any"] < losses["rare-first"] - 0.1
+
+
 def test_pictures_without_tags_or_captions_teach_what_they_have(recipe_file: Path, data: Path, tmp_path: Path) -> None:
     rows = [json.loads(line) for line in (data / "metadata.jsonl").read_text(encoding="utf-8").splitlines()]
     for number, row in enumerate(rows):

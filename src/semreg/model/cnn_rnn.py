@@ -12,7 +12,7 @@ units, E embedding, T steps, M beams, S picture side in pixels.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -22,9 +22,24 @@ from semreg.model.interfaces import Encoding
 
 if TYPE_CHECKING:
     from semreg.model.efficientnet_lite import EfficientNetLite
+    from semreg.model.orders import Arrange
     from semreg.model.trunks import TimmTrunk
 
 PRIOR = 0.01  # what the concept layer says of every concept before it has learnt anything
+
+
+class Taught(NamedTuple):
+    """What a batch gave.
+
+    Attributes:
+        encoding: what the CNN saw, for L_u.
+        logits: for each form (B, T, V), of the tokens after the start token, for L_r.
+        paths: for each form the path that was taught, (B, T + 1), which the logits belong to.
+    """
+
+    encoding: Encoding
+    logits: dict[str, Tensor]
+    paths: dict[str, Tensor]
 
 
 class CnnRnn(nn.Module):
@@ -68,18 +83,26 @@ class CnnRnn(nn.Module):
         return decoder
 
     def forward(
-        self, source: Tensor | Encoding, paths: Mapping[str, Tensor], stop_gradient: bool = False
-    ) -> tuple[Encoding, dict[str, Tensor]]:
+        self,
+        source: Tensor | Encoding,
+        paths: Mapping[str, Tensor],
+        stop_gradient: bool = False,
+        arrange: Mapping[str, Arrange] | None = None,
+    ) -> Taught:
         """See and tell, under teacher forcing.
 
         Args:
             source: pictures (B, 3, S, S), 0..255 in RGB; or what was seen in them, where the CNN is fixed.
-            paths: for each form the true tokens (B, T), beginning with the start token.
+            paths: for each form the true tokens (B, T + 1), from the start token to the stop token.
             stop_gradient: keep the relational loss from reaching the CNN (complete decoupling).
-
-        Returns:
-            What the CNN saw, for L_u; and for each form the logits (B, T, V) of the next tokens, for L_r.
+            arrange: for forms whose order is the model's own to choose, how it chooses.
         """
         encoding = source if isinstance(source, Encoding) else self.encode(source)
         told = encoding.detach() if stop_gradient else encoding
-        return encoding, {form: self.decoder(form)(told, tokens) for form, tokens in paths.items()}
+        taught, logits = dict(paths), {}
+        for form in paths:
+            decoder = self.decoder(form)
+            if arrange and form in arrange:
+                taught[form] = arrange[form](decoder, told.detach(), paths[form])
+            logits[form] = decoder(told, taught[form][:, :-1])
+        return Taught(encoding, logits, taught)

@@ -65,4 +65,24 @@ def relational_loss(logits: Tensor, targets: Tensor, padding: int, smoothing: fl
     return total / (targets != padding).sum().clamp_min(1)  # a batch without any path costs nothing
 
 
+def any_remaining_loss(logits: Tensor, targets: Tensor, padding: int, first_label: int) -> Tensor:
+    """L_r of a set: at each step minus the log-likelihood of *any* label that is still to come, then of the stop token.
+
+    Args:
+        logits: (B, T, V) under teacher forcing.
+        targets: (B, T) the token to come at each step, `padding` behind the end.
+        padding: the token that does not count.
+        first_label: tokens from here on are labels.
+
+    Returns:
+        The mean over the tokens; never more than `relational_loss` of the same path.
+    """
+    steps = F.one_hot(targets, logits.shape[-1]).bool()  # (B, T, V)
+    remaining = steps.flip(1).cumsum(1).flip(1).bool()
+    remaining[..., :first_label] &= steps[..., :first_label]  # the stop token is right at its own step alone
+    likelihood = logits.log_softmax(-1).masked_fill(~remaining, float("-inf")).logsumexp(-1)  # (B, T)
+    counted = targets != padding
+    return -likelihood[counted].sum() / counted.sum().clamp_min(1)
+
+
 UNARY_LOSSES = {"binary_cross_entropy": binary_cross_entropy, "asymmetric": asymmetric_loss}

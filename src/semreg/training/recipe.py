@@ -66,14 +66,18 @@ class TagSettings(Settings):
 
     Attributes:
         source: the data set's labels, or all concepts (labels and caption words).
-        order: in which order a picture's tags are taught.
+        order: in which order a picture's tags are taught: one that is fixed beforehand, "random" anew at every
+            update, or order-free: the model's own choice at every update, aligned by its predictions ("predicted",
+            "minimal-loss"; Yazici et al. 2020) or with any label that is still to come being right ("any").
         threshold: from which probability on a tag is told: the one that is best on the validation data for the
             overall F1 (pooled), the harmonic mean of per-class precision and recall, or the mean of both; or a
             probability, such as 0.4 for few and confident tags.
     """
 
     source: Literal["labels", "concepts"] = "labels"
-    order: Literal["rare-first", "frequent-first", "alphabetical"] = "rare-first"
+    order: Literal["rare-first", "frequent-first", "alphabetical", "random", "predicted", "minimal-loss", "any"] = (
+        "rare-first"
+    )
     threshold: Literal["O-F1", "C-F1", "mean"] | Annotated[float, Field(gt=0, lt=1)] = "mean"
 
 

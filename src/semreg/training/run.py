@@ -21,7 +21,7 @@ from accelerate import Accelerator
 import semreg
 from semreg.annotator import Annotator, Options
 from semreg.data.concepts import concept_vocabulary
-from semreg.data.label_order import LabelOrder, label_counts
+from semreg.data.label_order import ORDERS, LabelOrder, label_counts
 from semreg.data.loader import leave_out_unreadable
 from semreg.data.records import Record, of_split, read_records
 from semreg.data.vocabulary import Vocabulary, word_vocabulary
@@ -209,7 +209,8 @@ def prepare_data(
     if "tags" in recipe.forms:
         tags = [tag_labels(record, concepts, recipe.tags.source) for record in train]
         counts = label_counts(tags)
-        order = LabelOrder(recipe.tags.order, counts)
+        fixed = recipe.tags.order if recipe.tags.order in ORDERS else ORDERS[0]  # others are arranged at every update
+        order = LabelOrder(fixed, counts)
         longest = max(len(row) for row in tags)
         decoders["tags"] = DecoderConfig(
             **decoder, words=tuple(sorted(counts)), max_length=min(longest + SPARE_LENGTH, len(counts))

@@ -11,10 +11,11 @@ from torch import Tensor, nn
 
 from semreg.data.images import Preprocessing
 from semreg.data.loader import in_order, picture_batches
-from semreg.data.vocabulary import PADDING
-from semreg.model.cnn_rnn import CnnRnn
+from semreg.data.vocabulary import PADDING, SPECIAL
+from semreg.model.cnn_rnn import CnnRnn, Taught
 from semreg.model.interfaces import Encoding
-from semreg.model.losses import UNARY_LOSSES, relational_loss
+from semreg.model.losses import UNARY_LOSSES, any_remaining_loss, relational_loss
+from semreg.model.orders import Arrange, arrangement
 from semreg.model.trunks import freeze
 from semreg.training.examples import Examples
 from semreg.training.log import RunLog
@@ -57,6 +58,12 @@ class Setting:
     def preprocessing(self) -> Preprocessing:
         """How pictures become the model's input."""
         return self.recipe.preprocessing.build()
+
+    @property
+    def arrange(self) -> dict[str, Arrange]:
+        """How label paths are arranged at every update, where the recipe leaves their order to chance or the model."""
+        arrange = arrangement(self.recipe.tags.order, len(SPECIAL))
+        return {} if arrange is None else {"tags": arrange}
 
 
 class Stage(Protocol):
@@ -157,8 +164,8 @@ class Concepts(_Vision):
     def loss(self, model: nn.Module, batch: Any) -> tuple[Tensor, dict[str, float]]:
         """L_u."""
         pictures, truth = batch
-        encoding, _ = model(pictures, {})
-        loss = self.settings.unary_weight * self._unary(encoding.logits, truth)
+        seen: Taught = model(pictures, {})
+        loss = self.settings.unary_weight * self._unary(seen.encoding.logits, truth)
         return loss, {"L_u": loss.item()}
 
     def validate(self) -> tuple[float, dict[str, float]]:
@@ -208,8 +215,7 @@ class Relations:
     def loss(self, model: nn.Module, batch: Any) -> tuple[Tensor, dict[str, float]]:
         """L_r, summed over the forms."""
         encoding, paths = batch
-        _, logits = model(encoding, _inputs(paths))
-        return _relational(logits, paths, self.settings.smoothing)
+        return _relational(model(encoding, paths, False, self.setting.arrange), self.setting, self.settings.smoothing)
 
     def validate(self) -> tuple[float, dict[str, float]]:
         """Greedy decoding: F1 of tags, CIDEr-D of captions."""
@@ -257,9 +263,9 @@ class Joint(_Vision):
     def loss(self, model: nn.Module, batch: Any) -> tuple[Tensor, dict[str, float]]:
         """L_u + lambda L_r."""
         pictures, truth, paths = batch
-        encoding, logits = model(pictures, _inputs(paths), self.settings.stop_gradient)
-        relational, parts = _relational(logits, paths, self.settings.smoothing)
-        unary = self._unary(encoding.logits, truth)
+        taught: Taught = model(pictures, paths, self.settings.stop_gradient, self.setting.arrange)
+        relational, parts = _relational(taught, self.setting, self.settings.smoothing)
+        unary = self._unary(taught.encoding.logits, truth)
         loss = self.settings.relational_weight * relational
         if self.settings.unary_weight:  # left out, not multiplied by 0: a weight without gradient must not decay either
             loss = loss + self.settings.unary_weight * unary
@@ -280,18 +286,15 @@ class Joint(_Vision):
         return metric, {**figures, **concepts}
 
 
-def _relational(
-    logits: Mapping[str, Tensor], paths: Mapping[str, Tensor], smoothing: float
-) -> tuple[Tensor, dict[str, float]]:
-    losses = {
-        form: relational_loss(logits[form].float(), path[:, 1:], PADDING, smoothing) for form, path in paths.items()
-    }
+def _relational(taught: Taught, setting: Setting, smoothing: float) -> tuple[Tensor, dict[str, float]]:
+    losses = {}
+    for form, logits in taught.logits.items():
+        targets = taught.paths[form][:, 1:]
+        if form == "tags" and setting.recipe.tags.order == "any":
+            losses[form] = any_remaining_loss(logits.float(), targets, PADDING, len(SPECIAL))
+        else:
+            losses[form] = relational_loss(logits.float(), targets, PADDING, smoothing)
     return torch.stack(list(losses.values())).sum(), {f"L_r {form}": loss.item() for form, loss in losses.items()}
-
-
-def _inputs(paths: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """What the decoder reads: every path without its last token."""
-    return {form: path[:, :-1] for form, path in paths.items()}
 
 
 def _fields(encoding: Encoding) -> tuple[Tensor, Tensor, Tensor]:
