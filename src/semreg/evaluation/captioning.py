@@ -1,21 +1,20 @@
-"""Caption metrics as in the COCO caption evaluation: BLEU, ROUGE-L, CIDEr, CIDEr-D; and diversity.
+"""Caption metrics as in the COCO caption evaluation: BLEU, ROUGE-L, CIDEr, CIDEr-D.
 
 Every metric takes tokens; `caption_scores` takes sentences and tokenises them first. Letters: N pictures.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from semreg.errors import SemregError
 from semreg.evaluation.cider import cider_d_from, cider_from
 from semreg.evaluation.ngrams import ORDERS, Matches, References, Tokens, require_references, totals
 from semreg.evaluation.tokenizer import tokenize
+from semreg.evaluation.variety import sentences
 
 Array = NDArray[np.float64]
 
@@ -25,37 +24,16 @@ _BETA = 1.2  # weight of recall in ROUGE-L
 
 @dataclass(frozen=True)
 class CaptionScores:
-    """Scores by name: ``Bleu_1`` to ``Bleu_4``, ``ROUGE_L``, ``CIDEr``, ``CIDEr-D``.
+    """Scores by name: ``Bleu_1`` to ``Bleu_4``, ``ROUGE_L``, ``CIDEr``, ``CIDEr-D``, and ``METEOR`` where asked for.
 
     Attributes:
-        corpus: one number per metric. BLEU pools the counts of all pictures, the others are means over
-            pictures.
+        corpus: one number per metric. BLEU and METEOR pool the counts of all pictures, the others are means
+            over pictures.
         per_picture: (N,) float64 per metric, in the order of the predictions.
     """
 
     corpus: dict[str, float]
     per_picture: dict[str, Array]
-
-
-@dataclass(frozen=True)
-class Diversity:
-    """How varied a set of captions is.
-
-    Attributes:
-        captions: number of captions.
-        distinct: number of different captions, compared by their tokens.
-        vocabulary: number of different words used.
-        mean_length: words per caption.
-        commonest: the caption that occurs most often (the first of them where several do), its tokens joined.
-        commonest_share: its share of all captions, 0..1.
-    """
-
-    captions: int
-    distinct: int
-    vocabulary: int
-    mean_length: float
-    commonest: str
-    commonest_share: float
 
 
 def caption_scores(predictions: Sequence[str], references: Sequence[Sequence[str]]) -> CaptionScores:
@@ -73,11 +51,23 @@ def caption_scores(predictions: Sequence[str], references: Sequence[Sequence[str
         SemregError: no picture, lists of different length, a picture without a reference, or a plain string
             where a list is due.
     """
-    candidates = [tokenize(caption) for caption in _sentences(predictions, "predictions")]
+    return scores_of(*tokens_of(predictions, references))
+
+
+def tokens_of(
+    predictions: Sequence[str], references: Sequence[Sequence[str]]
+) -> tuple[list[list[str]], list[list[list[str]]]]:
+    """Sentences to tokens, predictions and references; raises SemregError for a string where a list is due."""
+    candidates = [tokenize(caption) for caption in sentences(predictions, "predictions")]
     truth = [
-        [tokenize(caption) for caption in _sentences(captions, f"references[{picture}]")]
+        [tokenize(caption) for caption in sentences(captions, f"references[{picture}]")]
         for picture, captions in enumerate(references)
     ]
+    return candidates, truth
+
+
+def scores_of(candidates: Sequence[Tokens], truth: Sequence[Sequence[Tokens]]) -> CaptionScores:
+    """`caption_scores` from tokens."""
     require_references(candidates, truth)
     matches = References(truth).match(candidates, range(len(truth)))  # counted once, for BLEU and both CIDErs
     bleus, bleus_per_picture = _bleu(matches)
@@ -162,29 +152,3 @@ def _longest_common(places: dict[Hashable, int], length: int, reference: Tokens)
         hits = row & places.get(word, 0)
         row = (row + hits | row - hits) & every
     return length - row.bit_count()
-
-
-def diversity(predictions: Sequence[str]) -> Diversity:
-    """How many different captions and words a model uses: one that always says the same fails here first.
-
-    Raises:
-        SemregError: no caption, or a plain string instead of a list.
-    """
-    captions = [tuple(tokenize(caption)) for caption in _sentences(predictions, "predictions")]
-    if not captions:
-        raise SemregError("diversity needs at least one caption, got 0: pass the captions of a model")
-    commonest, times = (counts := Counter(captions)).most_common(1)[0]
-    return Diversity(
-        captions=len(captions),
-        distinct=len(counts),
-        vocabulary=len({word for caption in counts for word in caption}),
-        mean_length=sum(map(len, captions)) / len(captions),
-        commonest=" ".join(commonest),
-        commonest_share=times / len(captions),
-    )
-
-
-def _sentences(captions: Sequence[str], name: str) -> Sequence[str]:
-    if isinstance(captions, str):
-        raise SemregError(f"{name} must be a list of captions, is the string {captions!r}: put it in a list")
-    return captions

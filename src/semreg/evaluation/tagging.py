@@ -14,6 +14,7 @@ from semreg.errors import SemregError
 
 Floats = NDArray[np.floating]
 Bools = NDArray[np.bool_]
+Counts = NDArray[np.integer]
 
 
 def tagging_scores(predicted: ArrayLike, true: ArrayLike) -> dict[str, float]:
@@ -37,22 +38,32 @@ def tagging_scores(predicted: ArrayLike, true: ArrayLike) -> dict[str, float]:
     """
     given, labels = as_labels(predicted, "predicted tags"), as_labels(true, "true tags")
     require_same_shape(given, labels)
-    hits = (given & labels).sum(0)  # (K,) TP
-    guesses = given.sum(0)  # (K,) P
-    positives = labels.sum(0)  # (K,) G
+    return scores_from_counts((given & labels).sum(0), given.sum(0), labels.sum(0))
+
+
+def scores_from_counts(hits: Counts, guesses: Counts, positives: Counts) -> dict[str, float]:
+    """`tagging_scores` from the counts of each class.
+
+    Args:
+        hits: (K,) TP, how often the class was given rightly.
+        guesses: (K,) P, how often it was given.
+        positives: (K,) G, how often it was right.
+
+    Raises:
+        SemregError: no positive at all.
+    """
     counted = positives > 0
     require_positive(counted)
-    precision = _ratio(hits, guesses)[counted].mean()
-    recall = _ratio(hits, positives)[counted].mean()
-    overall_precision, overall_recall = _ratio(hits.sum(), guesses.sum()), _ratio(hits.sum(), positives.sum())
+    precision = ratio(hits, guesses)[counted].mean()
+    recall = ratio(hits, positives)[counted].mean()
     scores = {
         "C-P": precision,
         "C-R": recall,
-        "C-F1": _ratio(2 * precision * recall, precision + recall),
-        "C-F1 mean": _ratio(2 * hits, guesses + positives)[counted].mean(),
-        "O-P": overall_precision,
-        "O-R": overall_recall,
-        "O-F1": _ratio(2 * hits.sum(), guesses.sum() + positives.sum()),
+        "C-F1": ratio(2 * precision * recall, precision + recall),
+        "C-F1 mean": ratio(2 * hits, guesses + positives)[counted].mean(),
+        "O-P": ratio(hits.sum(), guesses.sum()),
+        "O-R": ratio(hits.sum(), positives.sum()),
+        "O-F1": ratio(2 * hits.sum(), guesses.sum() + positives.sum()),
         "N+": (hits > 0).sum(),
         "classes": counted.sum(),
         "classes without positives": (~counted).sum(),
@@ -75,15 +86,16 @@ def average_precision(scores: ArrayLike, true: ArrayLike) -> NDArray[np.float64]
     Raises:
         SemregError: arrays of different shape, scores that are not finite, or labels besides 0 and 1.
     """
-    _, hits, last = ranked(scores, true)
-    pictures = hits.shape[1]
-    found = np.cumsum(hits, axis=1)  # (K, N) positives down to each rank
-    ranks = np.arange(pictures)
-    ends = np.where(last, ranks, pictures)
-    ends = np.minimum.accumulate(ends[:, ::-1], axis=1)[:, ::-1]  # (K, N) last rank of the same score
-    precision = np.take_along_axis(found / (ranks + 1), ends, axis=1)
-    positives = hits.sum(1)
-    return np.asarray((precision * hits).sum(1) / np.maximum(positives, 1), dtype=np.float64)
+    values, labels = as_scores(scores), as_labels(true, "true tags")
+    require_same_shape(values, labels)
+    columns = np.sort(values.T, axis=1)  # (K, N)
+    precisions = np.zeros(len(columns))
+    for k, column in enumerate(columns):
+        positives = np.sort(values[labels[:, k], k])
+        if len(positives):  # at each of them: how many reach its score, of the positives and of all
+            found = len(positives) - np.searchsorted(positives, positives)
+            precisions[k] = (found / (len(column) - np.searchsorted(column, positives))).mean()
+    return precisions
 
 
 def mean_average_precision(scores: ArrayLike, true: ArrayLike) -> float:
@@ -121,39 +133,6 @@ def top_k(scores: ArrayLike, k: int) -> Bools:
     chosen = np.zeros(values.shape, dtype=np.bool_)
     np.put_along_axis(chosen, np.argsort(-values, axis=1, kind="stable")[:, :k], True, axis=1)
     return chosen
-
-
-def expected_calibration_error(scores: ArrayLike, true: ArrayLike, bins: int = 15) -> float:
-    """Mean distance between probability and frequency (Guo et al., ICML 2017) over all N K answers.
-
-    The answers are sorted into bins of equal width by their probability; each bin adds |mean probability -
-    share of positives|, weighted by its share of the answers.
-
-    Args:
-        scores: (N, K) probabilities in 0..1.
-        true: (N, K) booleans or 0/1.
-        bins: number of bins, at least 1.
-
-    Returns:
-        0 (calibrated) .. 1; 0 without any answer.
-
-    Raises:
-        SemregError: scores outside 0..1, arrays of different shape, or no bin.
-    """
-    values, labels = as_scores(scores), as_labels(true, "true tags")
-    require_same_shape(values, labels)
-    if bins < 1:
-        raise SemregError(f"the number of bins must be at least 1, is {bins}: pass 15")
-    if values.size == 0:
-        return 0.0
-    if values.min() < 0 or values.max() > 1:
-        raise SemregError(
-            "calibration needs probabilities in 0..1, scores reach from "
-            f"{values.min():g} to {values.max():g}: apply a sigmoid or a softmax first"
-        )
-    which = np.minimum((values * bins).astype(np.intp), bins - 1).ravel()
-    gaps = np.bincount(which, (values - labels).ravel().astype(np.float64), minlength=bins)  # (bins,)
-    return float(np.abs(gaps).sum() / values.size)
 
 
 def ranked(scores: ArrayLike, true: ArrayLike) -> tuple[Floats, Bools, Bools]:
@@ -232,7 +211,7 @@ def _require_table(array: NDArray[np.generic], name: str) -> None:
         )
 
 
-def _ratio(part: ArrayLike, whole: ArrayLike) -> NDArray[np.float64]:
+def ratio(part: ArrayLike, whole: ArrayLike) -> NDArray[np.float64]:
     """The part of the whole, and 0 where both are 0."""
     numerator, denominator = np.asarray(part, dtype=np.float64), np.asarray(whole, dtype=np.float64)
     return np.asarray(np.divide(numerator, denominator, out=np.zeros_like(numerator), where=denominator > 0))
