@@ -14,12 +14,14 @@ MAY_IMPORT = {
     "decoding": {"model", *BASICS},
     "data": BASICS,
     "evaluation": BASICS,
+    "scoring": {"evaluation", *BASICS},
     "annotation": BASICS,
     "model_folder": {"data", "model", *BASICS},
     "annotator": {"annotation", "data", "decoding", "model", "model_folder", *BASICS},
     "evaluate": {"annotator", "data", "evaluation", *BASICS},
     "folders": {"annotation", "annotator", "data", *BASICS},
     "training": {"annotator", "data", "decoding", "evaluate", "evaluation", "model", "model_folder", *BASICS},
+    "memory": BASICS,
     "terminal": BASICS,
 }
 

@@ -110,6 +110,7 @@ class Annotator:
         index = config.concept_vocabulary().of_token(self.labels)
         known = config.supervised and self.labels and min(index) >= 0
         self._label_concepts = torch.tensor(index, device=self.device) if known else None
+        self._tag_thresholds = torch.tensor(config.tag_thresholds())
         words = config.decoders["caption"].words if "caption" in config.decoders else ()
         named = config.concept_vocabulary().of_token(words)
         self._content = tuple(len(SPECIAL) + token for token, concept in enumerate(named) if concept >= 0)
@@ -164,7 +165,7 @@ class Annotator:
     @torch.inference_mode()
     def encode(self, pictures: Tensor) -> Encoding:
         """See: uint8 (B, 3, S, S), as `prepare` gives them, to what the CNN saw."""
-        return self.model.encode(pictures.to(self.device))
+        return self.model.encode(pictures.to(self.device), self.config.preprocessing.mirror)
 
     @torch.inference_mode()
     def predict(self, encoding: Encoding, options: Options | None = None) -> Prediction:
@@ -218,8 +219,7 @@ class Annotator:
     def _told_tags(self, scores: Tensor | None, options: Options) -> list[tuple[Tag, ...]] | None:
         if scores is None:
             return None
-        own = self.config.tag_score.threshold if self.config.tag_score else 0.5
-        floor = own if options.min_score is None else options.min_score
+        floor = self._tag_thresholds if options.min_score is None else options.min_score
         return [
             tuple(Tag(self.labels[i], score) for i, score in row)[: options.max_tags] for row in _above(scores, floor)
         ]
@@ -256,8 +256,8 @@ class Annotator:
             return source, error
 
 
-def _above(scores: Tensor, floor: float) -> list[list[tuple[int, float]]]:
-    """For each row the (index, score) pairs from `floor` on, highest first."""
+def _above(scores: Tensor, floor: float | Tensor) -> list[list[tuple[int, float]]]:
+    """For each row the (index, score) pairs from `floor` on (one, or one a column), highest first."""
     rows = []
     for row in scores.float().cpu():
         kept = (row >= floor).nonzero()[:, 0]

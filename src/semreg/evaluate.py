@@ -112,7 +112,7 @@ def _tags(
     def padded(values: Floats) -> Floats:
         return np.pad(values, ((0, 0), (0, len(unknown))))
 
-    floor = config.tag_score.threshold if config.tag_score else 0.5
+    floor = np.array([*config.tag_thresholds(), *[0.5] * len(unknown)])
     rows = {
         "own": tagging_scores(padded(scores) >= floor, true),
         "path": tagging_scores(path, true),
@@ -126,7 +126,8 @@ def _tags(
     index = config.concept_vocabulary().of_token(annotator.labels)
     if config.supervised and min(index) >= 0:
         seen = padded(concepts[:, index])
-        rows["concepts"] = tagging_scores(seen >= config.concept_threshold, true)
+        own = np.array([*np.array(config.concept_thresholds())[index], *[0.5] * len(unknown)])
+        rows["concepts"] = tagging_scores(seen >= own, true)
         rows["concepts at 0.5"] = tagging_scores(seen >= 0.5, true)
         result["concept mAP"] = mean_average_precision(seen, true)
     return {"sets": rows, **result}

@@ -42,10 +42,17 @@ class TrunkConfig(_Settings):
 
 
 class PreprocessingConfig(_Settings):
-    """How a picture becomes the trunk's input."""
+    """How a picture becomes the trunk's input.
+
+    Attributes:
+        size: side in pixels.
+        resize: what happens to its aspect; see `semreg.data.images.Preprocessing`.
+        mirror: look at the mirror image too and average the features: twice the time, a little more accurate.
+    """
 
     size: int = 224
     resize: Literal["squash", "crop", "pad"] = "squash"
+    mirror: bool = False
 
     def build(self) -> Preprocessing:
         """The same, as the data room wants it."""
@@ -68,13 +75,14 @@ class DecoderConfig(_Settings):
 class TagScoreConfig(_Settings):
     """A tag's probability: sigmoid(path * logit(p) + concept * logit(s_hat) + bias), and from where on it is kept.
 
-    p is the largest probability of the tag over the steps of the RNN's path, s_hat the concept layer's.
+    p is the largest probability of the tag over the steps of the RNN's path, s_hat the concept layer's. The threshold
+    is one for all labels, or one for each.
     """
 
     path: float = 1.0
     concept: float = 0.0
     bias: float = 0.0
-    threshold: float = 0.5
+    threshold: float | tuple[float, ...] = 0.5
 
 
 class ModelConfig(_Settings):
@@ -83,7 +91,8 @@ class ModelConfig(_Settings):
     Attributes:
         supervised: whether the concept layer was taught by L_u, so that its outputs deserve their names.
         tag_source: whether the tags are the data set's labels, or all concepts (captions speak of them too).
-        concept_threshold: probability from which a concept counts as seen, tuned on validation data.
+        concept_threshold: probability from which a concept counts as seen, tuned on validation data; one for all, or
+            one for each.
         training: what it was trained on and how, and the figures seen; for people, not read by the program.
     """
 
@@ -95,7 +104,7 @@ class ModelConfig(_Settings):
     forms: dict[str, str] = Field(default_factory=dict)
     supervised: bool = True
     tag_source: Literal["labels", "concepts"] = "labels"
-    concept_threshold: float = 0.5
+    concept_threshold: float | tuple[float, ...] = 0.5
     decoders: dict[Form, DecoderConfig]
     tag_score: TagScoreConfig | None = None
     training: dict[str, Any] = Field(default_factory=dict)
@@ -104,9 +113,26 @@ class ModelConfig(_Settings):
         """The concepts with their word forms."""
         return Concepts(self.concepts, self.forms)
 
+    def concept_thresholds(self) -> tuple[float, ...]:
+        """The threshold of each of the K concepts."""
+        return _each(self.concept_threshold, len(self.concepts))
+
+    def tag_thresholds(self) -> tuple[float, ...]:
+        """The threshold of each of the L labels; 0.5 where none was tuned."""
+        wanted = self.tag_score.threshold if self.tag_score else 0.5
+        return _each(wanted, len(self.decoders["tags"].words) if "tags" in self.decoders else 0)
+
     def vocabulary(self, form: Form) -> Vocabulary:
         """The words or labels of one decoder."""
         return Vocabulary(self.decoders[form].words)
+
+
+def _each(threshold: float | tuple[float, ...], count: int) -> tuple[float, ...]:
+    if isinstance(threshold, float):
+        return (threshold,) * count
+    if len(threshold) != count:
+        raise SemregError(f"a model needs a threshold for each of its {count} classes, has {len(threshold)}")
+    return threshold
 
 
 def build_model(config: ModelConfig, *, pretrained: bool = False) -> CnnRnn:
@@ -208,16 +234,24 @@ def read_weights(folder: Path, expected: dict[str, Tensor]) -> dict[str, Tensor]
     Raises:
         SemregError: missing, damaged or of another shape than `expected`.
     """
-    path = folder / WEIGHTS
-    try:
-        weights = load_file(path)
-    except Exception as error:  # safetensors raises its own kinds, none of them documented
-        raise SemregError(f"{path} cannot be read ({error}): fetch the model again") from None
+    path, weights = folder / WEIGHTS, read_weights_as_saved(folder)
     for name, value in expected.items():
         if name not in weights or weights[name].shape != value.shape:
             found = tuple(weights[name].shape) if name in weights else "nothing"
             raise SemregError(f"{path}: {name} must be {tuple(value.shape)}, is {found}: fetch the model again")
     return {name: weights[name].to(value.dtype) for name, value in expected.items()}
+
+
+def read_weights_as_saved(folder: Path) -> dict[str, Tensor]:
+    """A folder's weights by name, whatever model they belong to.
+
+    Raises:
+        SemregError: missing or damaged.
+    """
+    try:
+        return load_file(folder / WEIGHTS)
+    except Exception as error:  # safetensors raises its own kinds, none of them documented
+        raise SemregError(f"{folder / WEIGHTS} cannot be read ({error}): fetch the model again") from None
 
 
 def find_model(name: str | Path) -> Path:

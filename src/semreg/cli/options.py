@@ -28,5 +28,7 @@ DeviceOption = Annotated[str, typer.Option("--device", help="Where to compute: c
 def load_annotator(model: str | None, device: str) -> Annotator:
     """The model named by the option, or the default one, ready for use."""
     from semreg.annotator import Annotator
+    from semreg.memory import keep_freed_memory
 
+    keep_freed_memory()
     return Annotator.load(model, device)

@@ -27,6 +27,15 @@ def train(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder for the run.", show_default="runs/NAME")
     ] = None,
+    init: Annotated[
+        str | None,
+        typer.Option(
+            "--init",
+            metavar="MODEL",
+            help="Start from a model: what fits of trunk, concepts and words is carried over.",
+            show_default=False,
+        ),
+    ] = None,
     resume: Annotated[
         Path | None,
         typer.Option("--resume", metavar="RUN", help="Go on with a run that was stopped.", show_default=False),
@@ -42,21 +51,28 @@ def train(
 
         semreg train recipes/corel5k.yaml --set seed=1 --set stages.0.epochs=3 --output runs/try
 
+        semreg train recipes/corel5k.yaml --init runs/corel5k/model --output runs/more
+
         semreg train --resume runs/try
     """
+    from semreg.memory import keep_freed_memory
+    from semreg.model_folder import find_model
     from semreg.training import run
     from semreg.training.recipe import load_recipe
 
     if resume is not None:
-        if recipe or set_ or data or output:
-            raise SemregError("--resume RUN goes on as the run began: leave out the recipe, --set, --data and --output")
+        if recipe or set_ or data or output or init:
+            raise SemregError("--resume RUN goes on as the run began: leave out everything else")
         settings, folder = None, resume
     elif recipe is None:
         raise SemregError("there is nothing to train: name a recipe, or a run with --resume")
     else:
         changes = [*(set_ or ()), *([f"data.folder={json.dumps(str(data))}"] if data else [])]
+        if init is not None:
+            changes.append(f"init={json.dumps(str(find_model(init).absolute()))}")
         settings = load_recipe(recipe, changes)
         folder = output or Path("runs") / settings.name
+    keep_freed_memory()
     try:
         model = run.resume(folder) if settings is None else run.train(settings, folder)
     except run.Interrupted:

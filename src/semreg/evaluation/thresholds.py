@@ -11,8 +11,18 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from semreg.errors import SemregError
-from semreg.evaluation.tagging import Bools, Floats, ranked, require_positive
+from semreg.evaluation.tagging import (
+    Bools,
+    Floats,
+    as_labels,
+    as_scores,
+    ranked,
+    require_positive,
+    tagging_scores,
+)
 
+_SHARES = tuple(step / 20 for step in range(11))  # 0 is one threshold for all
+_LARGEST_ODDS = 50.0  # in log odds; beyond, probabilities are 0 and 1 in double precision
 METRICS = ("O-F1", "C-F1", "C-F1 mean", "mean")  # the last: the mean of O-F1 and C-F1
 
 
@@ -69,6 +79,49 @@ def tune_thresholds(
     shrunk = (positives * own + prior * common) / np.where(known, positives + prior, 1.0)
     thresholds = np.where(known, shrunk if prior else own, common)
     return np.asarray(thresholds, dtype=np.float64)
+
+
+def tune_by_frequency(
+    scores: ArrayLike, true: ArrayLike, counts: ArrayLike, metric: str = "mean"
+) -> NDArray[np.float64]:
+    """A threshold per class that is lower the rarer the class is in training: two numbers tuned, however many classes.
+
+    In log odds, class k gets t + a log((n_k + 1) / (n + 1)), with n_k its training pictures and n the largest of
+    them: the commonest class gets t, and a in 0, 0.05 .. 0.5 says how much is given to the rare ones. Scores of rare
+    classes rise less even where they are right, so one threshold for all gives them up.
+
+    Args:
+        scores: (N, K) probabilities in 0..1.
+        true: (N, K) booleans or 0/1.
+        counts: (K,) training pictures of each class.
+        metric: to maximise, as in `tune_threshold`.
+
+    Returns:
+        (K,) thresholds in 0..1; where several a are equally good, of the smallest.
+
+    Raises:
+        SemregError: counts of another length, or as `tune_threshold`.
+    """
+    values, labels = as_scores(scores), as_labels(true, "true tags")
+    known = np.asarray(counts, dtype=np.float64)
+    if known.shape != values.shape[1:]:
+        raise SemregError(f"counts must be one for each of {values.shape[1]} classes, are {known.size}: count them all")
+    rarity = np.log((known + 1) / (known.max() + 1))  # (K,) 0 for the commonest class, below for the others
+    limit = _LARGEST_ODDS
+    odds = np.clip(np.log(np.maximum(values, 1e-300)) - np.log1p(-np.minimum(values, 1 - 1e-16)), -limit, limit)
+    best, thresholds = -1.0, np.zeros(0)
+    for share in _SHARES:
+        shifted = odds - share * rarity
+        cut = tune_threshold(shifted, labels, metric)
+        quality = _quality(shifted >= cut, labels, metric)
+        if quality > best + 1e-12:
+            best, thresholds = quality, 1 / (1 + np.exp(-(cut + share * rarity)))
+    return np.asarray(thresholds, dtype=np.float64)
+
+
+def _quality(predicted: Bools, true: Bools, metric: str) -> float:
+    figures = tagging_scores(predicted, true)
+    return (figures["O-F1"] + figures["C-F1"]) / 2 if metric == "mean" else figures[metric]
 
 
 def _common_threshold(falling: Floats, hits: Bools, metric: str) -> float:

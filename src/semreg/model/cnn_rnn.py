@@ -67,9 +67,13 @@ class CnnRnn(nn.Module):
         nn.init.normal_(self.semantic.weight, std=0.01)
         nn.init.constant_(self.semantic.bias, -torch.log(torch.tensor(1 / PRIOR - 1)).item())
 
-    def encode(self, pictures: Tensor) -> Encoding:
-        """See: pictures (B, 3, S, S), 0..255 in RGB, to features, concept logits and s_hat."""
-        return self.recognise(self.trunk(pictures))
+    def encode(self, pictures: Tensor, mirror: bool = False) -> Encoding:
+        """See: pictures (B, 3, S, S), 0..255 in RGB, to features, concept logits and s_hat.
+
+        With `mirror` the features are the mean of a picture's and its mirror image's.
+        """
+        features = self.trunk(pictures)
+        return self.recognise((features + self.trunk(pictures.flip(3))) / 2 if mirror else features)
 
     def recognise(self, features: Tensor) -> Encoding:
         """The semantic layer: phi(I) (B, D) to s_hat = sigmoid(W_s phi(I) + b_s) (B, K)."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
 from semreg.data.vocabulary import PADDING, SPECIAL, START
 from semreg.decoding.tag_scores import calibrate, combine
-from semreg.evaluation import tune_threshold
+from semreg.evaluation.thresholds import tune_by_frequency, tune_threshold, tune_thresholds
 from semreg.model.cnn_rnn import CnnRnn
 from semreg.model.decoder import path_probabilities
 from semreg.model.interfaces import Encoding
@@ -17,7 +19,17 @@ from semreg.training.recipe import Recipe
 from semreg.training.validation import BATCH, decode, slice_encoding
 
 
-def calibrated(model: CnnRnn, config: ModelConfig, seen: Encoding, validation: Examples, recipe: Recipe) -> ModelConfig:
+@dataclass(frozen=True)
+class Counts:
+    """How many training pictures have each concept (K,), and each label of the tag decoder (L,)."""
+
+    concepts: Tensor
+    labels: Tensor | None
+
+
+def calibrated(
+    model: CnnRnn, config: ModelConfig, seen: Encoding, validation: Examples, counts: Counts, recipe: Recipe
+) -> ModelConfig:
     """The configuration with tag scores and thresholds chosen on the validation pictures.
 
     Args:
@@ -25,24 +37,46 @@ def calibrated(model: CnnRnn, config: ModelConfig, seen: Encoding, validation: E
         config: of the model.
         seen: the validation pictures' encodings.
         validation: their truth.
+        counts: of the training pictures.
         recipe: says which F1 the thresholds serve, or gives the tags' threshold itself.
     """
     model.eval()
-    concepts, wanted = seen.concepts.float().cpu(), recipe.tags.threshold
+    concepts = seen.concepts.float().cpu()
+    wanted = recipe.tags.threshold
     metric = wanted if isinstance(wanted, str) else "O-F1"
     changes: dict[str, object] = {
-        "concept_threshold": tune_threshold(concepts.numpy(), validation.truth.numpy(), metric)
+        "concept_threshold": chosen_threshold(concepts, validation.truth, metric, recipe.tags.per, counts.concepts)
     }
-    if "tags" in config.decoders and validation.labels is not None:
+    if "tags" in config.decoders and validation.labels is not None and counts.labels is not None:
         path = path_scores(model, config, seen, recipe.beams)
         known = known_concepts(config, concepts)
         a, b, c = weights = calibrate(path, known, validation.labels)
-        threshold = wanted
-        if isinstance(threshold, str):
-            scores = combine(path, known, weights).numpy()
-            threshold = tune_threshold(scores, validation.labels.numpy(), threshold)
+        threshold: float | tuple[float, ...]
+        if isinstance(wanted, str):
+            scores = combine(path, known, weights)
+            threshold = chosen_threshold(scores, validation.labels, wanted, recipe.tags.per, counts.labels)
+        else:
+            threshold = wanted
         changes["tag_score"] = TagScoreConfig(path=a, concept=b, bias=c, threshold=threshold)
     return config.model_copy(update=changes)
+
+
+def chosen_threshold(scores: Tensor, truth: Tensor, metric: str, per: str, counts: Tensor) -> float | tuple[float, ...]:
+    """The threshold that is best for `metric`: one for all classes, one that follows their frequency, or one for each.
+
+    Args:
+        scores: (N, K) probabilities.
+        truth: (N, K), 0 or 1.
+        metric: see `semreg.evaluation.tune_threshold`.
+        per: "all", "frequency" or "class".
+        counts: (K,) how many training pictures have each class.
+    """
+    values, labels = scores.double().numpy(), truth.numpy()
+    if per == "all":
+        return tune_threshold(values, labels, metric)
+    if per == "frequency":
+        return tuple(tune_by_frequency(values, labels, counts.numpy(), metric).tolist())
+    return tuple(tune_thresholds(values, labels, metric).tolist())
 
 
 def path_scores(model: CnnRnn, config: ModelConfig, seen: Encoding, beams: int) -> Tensor:

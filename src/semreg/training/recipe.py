@@ -35,6 +35,8 @@ class DataSettings(Settings):
         test: split for the report at the end, or null.
         unreadable: largest share of pictures that may be missing or unreadable before the run stops.
         workers: processes that decode pictures; 0 decodes in the training process.
+        cache: a folder that keeps what a fixed CNN sees in the pictures, for other runs with the same CNN and pictures;
+            null keeps nothing.
     """
 
     folder: Path
@@ -43,6 +45,7 @@ class DataSettings(Settings):
     test: str | None = "test"
     unreadable: Share = 0.01
     workers: Annotated[int, Field(ge=0)] = 1
+    cache: Path | None = None
 
 
 class ConceptSettings(Settings):
@@ -72,6 +75,8 @@ class TagSettings(Settings):
         threshold: from which probability on a tag is told: the one that is best on the validation data for the
             overall F1 (pooled), the harmonic mean of per-class precision and recall, or the mean of both; or a
             probability, such as 0.4 for few and confident tags.
+        per: whether that threshold is one for "all" tags, lower for rare ones by their "frequency" in training (how
+            much lower is tuned too), or one for each "class", drawn towards the common one where positives are few.
     """
 
     source: Literal["labels", "concepts"] = "labels"
@@ -79,6 +84,7 @@ class TagSettings(Settings):
         "rare-first"
     )
     threshold: Literal["O-F1", "C-F1", "mean"] | Annotated[float, Field(gt=0, lt=1)] = "mean"
+    per: Literal["all", "frequency", "class"] = "all"
 
 
 class CaptionSettings(Settings):
@@ -99,11 +105,13 @@ class TrunkSettings(Settings):
     Attributes:
         name: lite0, lite1, lite2 or any timm model.
         pretrained: start from ImageNet weights.
+        dropout: on the features before the concept layer, while training.
         batchnorm: "folded" into the convolutions (fastest), "frozen" (kept as it is) or "trained".
     """
 
     name: str = "lite0"
     pretrained: bool = True
+    dropout: Share = 0.2
     batchnorm: Literal["folded", "frozen", "trained"] = "folded"
 
 
@@ -247,6 +255,7 @@ class Recipe(Settings):
         forms: tags, caption, or both: one decoder each.
         precision: "fp32", or "bf16" where the device is fast at it.
         beams: width of the beam search in the report at the end.
+        init: a model folder; every part of it that fits is where this run starts from.
     """
 
     name: str
@@ -254,6 +263,7 @@ class Recipe(Settings):
     forms: tuple[Form, ...] = ("tags",)
     precision: Literal["fp32", "bf16"] = "fp32"
     beams: Count = 3
+    init: Path | None = None
     data: DataSettings
     preprocessing: PreprocessingConfig = PreprocessingConfig()
     concepts: ConceptSettings = ConceptSettings()

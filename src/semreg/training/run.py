@@ -30,7 +30,7 @@ from semreg.evaluate import evaluate
 from semreg.files import atomic_write
 from semreg.model.cnn_rnn import CnnRnn
 from semreg.model_folder import CARD, DecoderConfig, Form, ModelConfig, TrunkConfig, build_model, save_model
-from semreg.training.calibration import calibrated
+from semreg.training.calibration import Counts, calibrated
 from semreg.training.card import model_card
 from semreg.training.checkpoint import CHECKPOINT, Progress, load_checkpoint, save_checkpoint
 from semreg.training.examples import Examples, tag_labels, to_examples
@@ -38,6 +38,7 @@ from semreg.training.log import LOG, RunLog
 from semreg.training.loop import Interrupted, Trainer
 from semreg.training.recipe import Recipe, load_recipe, save_recipe
 from semreg.training.stages import Setting, encode, prepare_stage
+from semreg.training.transfer import carry_over
 
 RECIPE, MODEL = "recipe.yaml", "model"
 SPARE_LENGTH = 4  # tags that a path may have beyond the longest of the training set
@@ -59,8 +60,7 @@ def train(recipe: Recipe, folder: Path) -> Path:
     """
     if (folder / RECIPE).exists():
         raise SemregError(f"{str(folder)!r} holds a run already: go on with --resume, or name another --output")
-    data = recipe.data.model_copy(update={"folder": recipe.data.folder.absolute()})  # found again from anywhere
-    return _run(recipe.model_copy(update={"data": data}), folder, None)
+    return _run(_found_from_anywhere(recipe), folder, None)
 
 
 def resume(folder: Path) -> Path:
@@ -100,9 +100,12 @@ def _run(recipe: Recipe, folder: Path, start: tuple[Progress, dict[str, Any]] | 
         log.event("run", name=recipe.name, resumed=start is not None, **sizes, **surroundings(accelerator))
         torch.manual_seed(recipe.seed)
         model = build_model(config, pretrained=recipe.trunk.pretrained and start is None).to(accelerator.device)
+        model.dropout.p = recipe.trunk.dropout
         progress, states = start or (Progress(), {})
         if states:
             _load(model, states.pop("model"), folder)
+        elif recipe.init is not None:
+            log.say(carry_over(model, config, recipe.init))
         setting = Setting(
             recipe,
             train_set,
@@ -138,7 +141,8 @@ def _run(recipe: Recipe, folder: Path, start: tuple[Progress, dict[str, Any]] | 
         log.say("choosing thresholds on the validation pictures")
         model.half().float()  # the model is saved in half precision: what is tuned is what is saved
         seen = encode(model, validation_set, setting, "the validation pictures")
-        config = calibrated(model, config, seen, validation_set, recipe)
+        counts = Counts(train_set.truth.sum(0), None if train_set.labels is None else train_set.labels.sum(0))
+        config = calibrated(model, config, seen, validation_set, counts, recipe)
         config = config.model_copy(update={"training": summary(recipe, progress, train_set, validation_set)})
         if first:
             finish(model, config, recipe, folder / MODEL, records, log)
@@ -248,7 +252,7 @@ def summary(recipe: Recipe, progress: Progress, train: Examples, validation: Exa
         "validation_pictures": len(validation),
         "updates": progress.updates,
         "minutes": round(progress.seconds / 60, 1),
-        "recipe": json.loads(recipe.model_dump_json(exclude={"data": {"folder", "workers"}})),
+        "recipe": json.loads(recipe.model_dump_json(exclude={"data": {"folder", "workers", "cache"}, "init": True})),
     }
 
 
@@ -283,6 +287,16 @@ def stop_on_signal() -> Iterator[Any]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _found_from_anywhere(recipe: Recipe) -> Recipe:
+    """The recipe with absolute paths, for a run that may be resumed from another folder."""
+    data = {
+        "folder": recipe.data.folder.absolute(),
+        "cache": recipe.data.cache and recipe.data.cache.absolute(),
+    }
+    changes = {"data": recipe.data.model_copy(update=data), "init": recipe.init and recipe.init.absolute()}
+    return recipe.model_copy(update=changes)
 
 
 def _readable(records: Sequence[Record], recipe: Recipe, log: RunLog, what: str) -> list[Record]:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from semreg.data.images import Preprocessing
-from semreg.data.loader import in_order, picture_batches
+from semreg.data.loader import picture_batches
 from semreg.data.vocabulary import PADDING, SPECIAL
 from semreg.model.cnn_rnn import CnnRnn, Taught
 from semreg.model.interfaces import Encoding
@@ -18,6 +18,7 @@ from semreg.model.losses import UNARY_LOSSES, any_remaining_loss, relational_los
 from semreg.model.orders import Arrange, arrangement
 from semreg.model.trunks import freeze
 from semreg.training.examples import Examples
+from semreg.training.features import look
 from semreg.training.log import RunLog
 from semreg.training.recipe import (
     ConceptsStage,
@@ -28,8 +29,6 @@ from semreg.training.recipe import (
     VisionSettings,
 )
 from semreg.training.validation import validate_concepts, validate_forms
-
-ENCODE_BATCH = 64
 
 
 @dataclass(frozen=True)
@@ -105,17 +104,28 @@ def prepare_stage(number: int, setting: Setting, model: CnnRnn) -> Stage:
 
 
 @torch.no_grad()
-def encode(model: CnnRnn, examples: Examples, setting: Setting, what: str, mirror: bool = False) -> Encoding:
-    """What the CNN sees in all pictures of a split, (N, ...), as the model stands; plain resize, no augmentation."""
-    model.eval()
-    keys = in_order(len(examples), ENCODE_BATCH)
-    setting.log.start_bar(f"looking at {what}", len(examples))
-    parts = []
-    for pictures in picture_batches(examples.paths, keys, setting.preprocessing, workers=setting.recipe.data.workers):
-        parts.append(model.trunk((pictures.flip(3) if mirror else pictures).to(setting.device)).float())
-        setting.log.advance(len(pictures))
-    setting.log.end_bar()
-    return model.recognise(torch.cat(parts))
+def encode(
+    model: CnnRnn, examples: Examples, setting: Setting, what: str, mirror: bool | None = None, *, keep: bool = False
+) -> Encoding:
+    """What the model sees in all pictures of a split, (N, ...), as it stands and without augmentation.
+
+    Args:
+        model: set to evaluation mode.
+        examples: the split.
+        setting: says how pictures are prepared.
+        what: they are, for people.
+        mirror: the pictures themselves (False), their mirror images (True), or as the model is used (None): the
+            average of both where the recipe's preprocessing says so.
+        keep: look into the recipe's cache, and put there what is new: worth while where the CNN no longer changes.
+    """
+    data, average = setting.recipe.data, setting.recipe.preprocessing.mirror and mirror is None
+    options: dict[str, Any] = {"workers": data.workers, "cache": data.cache if keep else None}
+
+    def seen(mirrored: bool) -> Tensor:
+        return look(model, examples.paths, setting.preprocessing, setting.log, what, mirror=mirrored, **options)
+
+    features = (seen(False) + seen(True)) / 2 if average else seen(bool(mirror))
+    return model.recognise(features)
 
 
 class _Vision:
@@ -184,14 +194,14 @@ class Relations:
         model.semantic.requires_grad_(False)
         for form in setting.recipe.forms:
             model.decoder(form).requires_grad_(form in self.forms)
-        views = [encode(model, setting.train, setting, "the training pictures")]
+        views = [encode(model, setting.train, setting, "the training pictures", False, keep=True)]
         if settings.mirror:
-            views.append(encode(model, setting.train, setting, "their mirror images", mirror=True))
+            views.append(encode(model, setting.train, setting, "their mirror images", True, keep=True))
         if settings.concepts == "true":
             truth = setting.train.truth.to(setting.device)
             views = [Encoding(view.features, view.logits, truth) for view in views]
         self.views = views
-        self.seen = encode(model, setting.validation, setting, "the validation pictures")
+        self.seen = encode(model, setting.validation, setting, "the validation pictures", keep=True)
         self.pairs = setting.train.pairs(self.forms)
         for form in self.forms:
             interface = model.decoder(form).interface

@@ -1,0 +1,82 @@
+"""What the CNN sees in a whole split: features in one go, kept on disk for other runs where a folder is named."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+from semreg.data.images import Preprocessing
+from semreg.data.loader import in_order, picture_batches
+from semreg.files import atomic_write
+from semreg.model.cnn_rnn import CnnRnn
+from semreg.training.log import RunLog
+
+BATCH = 64
+
+
+@torch.no_grad()
+def look(
+    model: CnnRnn,
+    paths: Sequence[Path],
+    preprocessing: Preprocessing,
+    log: RunLog,
+    what: str,
+    *,
+    mirror: bool = False,
+    workers: int = 0,
+    cache: Path | None = None,
+) -> Tensor:
+    """Features phi(I) of N pictures, (N, D), as the model stands; plain resize, no augmentation.
+
+    Args:
+        model: set to evaluation mode.
+        paths: the pictures.
+        preprocessing: how they become the model's input.
+        log: for its progress bar.
+        what: they are, for people.
+        mirror: look at their mirror images instead.
+        workers: processes that decode.
+        cache: a folder; what was seen with the same weights in the same files is read from it, or put there.
+    """
+    model.eval()
+    device = next(model.parameters()).device
+    kept = None if cache is None else cache / f"features-{_key(model, paths, preprocessing, mirror)}.safetensors"
+    if kept is not None and (known := _read(kept)) is not None:
+        return known.to(device)
+    log.start_bar(f"looking at {what}", len(paths))
+    parts = []
+    for pictures in picture_batches(paths, in_order(len(paths), BATCH), preprocessing, workers=workers):
+        parts.append(model.trunk((pictures.flip(3) if mirror else pictures).to(device)).float())
+        log.advance(len(pictures))
+    log.end_bar()
+    features = torch.cat(parts)
+    if kept is not None:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_write(kept, binary=True) as file:
+            file.write(save({"features": features.cpu()}))
+    return features
+
+
+def _read(path: Path) -> Tensor | None:
+    """The features in a file; None where there is none, or a damaged one, which is then written anew."""
+    try:
+        return load_file(path)["features"]
+    except (OSError, KeyError, SafetensorError):
+        return None
+
+
+def _key(model: CnnRnn, paths: Sequence[Path], preprocessing: Preprocessing, mirror: bool) -> str:
+    """Follows from everything that decides the features: weights, pictures (by name, size and time), preprocessing."""
+    digest = hashlib.sha256(f"{preprocessing} {mirror}".encode())
+    for name, value in model.trunk.state_dict().items():
+        digest.update(name.encode() + value.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
+    for path in paths:
+        status = path.stat()
+        digest.update(f"{path.absolute()} {status.st_size} {status.st_mtime_ns}\n".encode(errors="surrogateescape"))
+    return digest.hexdigest()[:20]

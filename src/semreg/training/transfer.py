@@ -1,0 +1,106 @@
+"""Starting from another model: every part that fits is carried over, by the names of its concepts, labels and words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from semreg.data.vocabulary import SPECIAL
+from semreg.errors import SemregError
+from semreg.model.cnn_rnn import CnnRnn
+from semreg.model_folder import DecoderConfig, Form, ModelConfig, read_config, read_weights_as_saved
+
+
+def carry_over(model: CnnRnn, config: ModelConfig, folder: Path) -> str:
+    """Give a new model whatever weights of a finished one fit, in place.
+
+    The trunk, the semantic layer's rows of concepts that both name, and the decoders: an LSTM of the same sizes with
+    its interface, and the embeddings and outputs of words that both know.
+
+    Args:
+        model: freshly built.
+        config: its description.
+        folder: of the finished model.
+
+    Returns:
+        A sentence that says what was carried over.
+
+    Raises:
+        SemregError: no model there, or its trunk is another one (or kept its batch normalisation where the new one has
+            none), so that nothing would fit.
+    """
+    source = read_config(folder)
+    if source.trunk != config.trunk:
+        raise SemregError(
+            f"--init needs a model with the trunk {_trunk(config)}, {str(folder)!r} has {_trunk(source)}: "
+            "set trunk.name and trunk.batchnorm as it has them"
+        )
+    weights = {name: value.float() for name, value in read_weights_as_saved(folder).items()}
+    own = model.state_dict()
+    fitted = {name: value for name, value in weights.items() if name.startswith("trunk.")}
+    concepts = _pairs(config.concepts, source.concepts)
+    for name in ("semantic.weight", "semantic.bias"):
+        fitted[name] = _rows(own[name], weights[name], concepts)
+    told = [f"{source.name}'s trunk", f"{len(concepts)} of {len(config.concepts)} concepts"]
+    for form, decoder in config.decoders.items():
+        if (other := source.decoders.get(form)) is not None and _alike(decoder, other):
+            fitted |= _decoder(form, own, weights, decoder, other, concepts)
+            known = len(_pairs(decoder.words, other.words))
+            told.append(f"the {form} decoder with {known} of {len(decoder.words)} words")
+    own.update(fitted)
+    model.load_state_dict(own)
+    return "starting from " + ", ".join(told)
+
+
+def _decoder(
+    form: Form,
+    own: dict[str, Tensor],
+    weights: dict[str, Tensor],
+    new: DecoderConfig,
+    old: DecoderConfig,
+    concepts: Sequence[tuple[int, int]],
+) -> dict[str, Tensor]:
+    """A decoder's state with the old one's weights: rows by word, columns by concept, the rest as it is."""
+    specials = [(token, token) for token in range(len(SPECIAL))]
+    words = [(len(SPECIAL) + a, len(SPECIAL) + b) for a, b in _pairs(new.words, old.words)]
+    fitted = {}
+    for name in (name for name in own if name.startswith(f"decoders.{form}.") and name in weights):
+        part = name.removeprefix(f"decoders.{form}.")
+        if part.startswith(("embed.", "output.")):
+            fitted[name] = _rows(own[name], weights[name], [*specials, *words])
+        elif part.startswith("interface.") and new.interface == "semantic" and own[name].dim() > 0:
+            by_concept = part.startswith("interface.standardise") or own[name].dim() == 2
+            fitted[name] = _columns(own[name], weights[name], concepts) if by_concept else weights[name]
+        else:
+            fitted[name] = weights[name]
+    return fitted
+
+
+def _alike(new: DecoderConfig, old: DecoderConfig) -> bool:
+    """Whether two decoders differ in nothing but their words."""
+    return new.model_copy(update={"words": old.words, "max_length": old.max_length, "dropout": old.dropout}) == old
+
+
+def _pairs(new: Sequence[str], old: Sequence[str]) -> list[tuple[int, int]]:
+    """(place in new, place in old) of every name that both have."""
+    place = {name: index for index, name in enumerate(old)}
+    return [(index, place[name]) for index, name in enumerate(new) if name in place]
+
+
+def _rows(own: Tensor, other: Tensor, pairs: Sequence[tuple[int, int]]) -> Tensor:
+    result = own.clone()
+    if pairs:
+        to, from_ = torch.tensor(pairs).T
+        result[to] = other[from_].to(own)
+    return result
+
+
+def _columns(own: Tensor, other: Tensor, pairs: Sequence[tuple[int, int]]) -> Tensor:
+    return _rows(own.movedim(-1, 0), other.movedim(-1, 0), pairs).movedim(0, -1)
+
+
+def _trunk(config: ModelConfig) -> str:
+    return config.trunk.name + ("" if config.trunk.folded else " with batch normalisation")
