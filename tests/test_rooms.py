@@ -15,6 +15,7 @@ MAY_IMPORT = {
     "data": BASICS,
     "evaluation": BASICS,
     "scoring": {"evaluation", *BASICS},
+    "scoring": {"evaluation", *BASICS},
     "annotation": BASICS,
     "model_folder": {"data", "model", *BASICS},
     "annotator": {"annotation", "data", "decoding", "model", "model_folder", *BASICS},

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.progress import Task
+    from rich.table import Table
     from rich.text import Text
 
 TAG_COLUMNS = ("C-P", "C-R", "C-F1", "C-F1 mean", "O-P", "O-R", "O-F1", "N+")
@@ -48,28 +49,82 @@ def progress_bar(text: str, total: int | None = None, *, hidden: bool = False) -
 
 def print_evaluation(result: dict[str, Any]) -> None:
     """Print what `semreg.evaluate.evaluate` found as tables: tags in percent, caption metrics as they are."""
-    from rich.console import Console
+    print(f"{result['model']} on {result['data']} ({result['split']}, {result['pictures']} pictures)")
+    if "tags" in result:
+        tags = result["tags"]
+        _print_sets(tags["sets"])
+        print("  ".join(f"{key} {_figure(value)}" for key, value in tags.items() if key != "sets"))
+    if "captions" in result:
+        _print_captions(result["captions"])
+
+
+def print_tag_score(result: dict[str, Any]) -> None:
+    """Print what `semreg score tags` found: the sets and the classes in percent."""
+    _print_heading(result)
+    _print_sets(result["sets"])
+    print("  ".join(f"{key} {_figure(result[key])}" for key in ("mAP", "ECE") if result[key] is not None))
+    print(
+        f"{result['classes']:.0f} classes; without positives, left out of the means: "
+        f"{result['classes without positives']:.0f}"
+    )
+    if result["thresholds"]:
+        rows = {f"{row['threshold']:.2f}": row for row in result["thresholds"]}
+        _print_sets(rows, title="over thresholds, percent", first="from")
+    table = _table("classes, percent", "class")
+    for column in ("positives", "predicted", "hits", "precision", "recall", "F1", "AP"):
+        table.add_column(column, justify="right")
+    for row in result["per class"]:
+        counts = (str(row[column]) for column in ("positives", "predicted", "hits"))
+        table.add_row(row["label"], *counts, *(_percent(row[c]) for c in ("precision", "recall", "F1", "AP")))
+    _print(table)
+
+
+def print_caption_score(result: dict[str, Any]) -> None:
+    """Print what `semreg score captions` found."""
+    _print_heading(result)
+    hidden = ("predictions", "against", "pictures", "alarm")
+    _print_captions({key: value for key, value in result.items() if key not in hidden and value is not None})
+
+
+def _print_heading(result: dict[str, Any]) -> None:
+    print(f"{result['predictions']} against {result['against']} ({result['pictures']} pictures)")
+
+
+def _print_sets(sets: dict[str, dict[str, float]], title: str = "tags, percent", first: str = "set") -> None:
+    table = _table(title, first)
+    for column in TAG_COLUMNS:
+        table.add_column(column, justify="right")
+    for name, row in sets.items():
+        table.add_row(name, *(f"{row[c]:.0f}" if c == "N+" else _percent(row[c]) for c in TAG_COLUMNS))
+    _print(table)
+
+
+def _print_captions(figures: dict[str, Any]) -> None:
+    table = _table("captions", "metric")
+    table.show_header = False
+    table.add_column("value", justify="right")
+    for key, value in figures.items():
+        table.add_row(key, _figure(value))
+    _print(table)
+
+
+def _table(title: str, first: str) -> Table:
     from rich.table import Table
 
-    console = Console(highlight=False)
-    console.print(f"{result['model']} on {result['data']} ({result['split']}, {result['pictures']} pictures)")
-    if "tags" in result:
-        table = Table(title="tags, percent", title_justify="left")
-        table.add_column("set")
-        for column in TAG_COLUMNS:
-            table.add_column(column, justify="right")
-        for name, row in result["tags"]["sets"].items():
-            table.add_row(name, *(f"{row[c]:.0f}" if c == "N+" else f"{100 * row[c]:.1f}" for c in TAG_COLUMNS))
-        console.print(table)
-        console.print("  ".join(f"{key} {_figure(value)}" for key, value in result["tags"].items() if key != "sets"))
-    if "captions" in result:
-        table = Table(title="captions", title_justify="left", show_header=False)
-        table.add_column("metric")
-        table.add_column("value", justify="right")
-        for key, value in result["captions"].items():
-            table.add_row(key, _figure(value))
-        console.print(table)
+    table = Table(title=title, title_justify="left")
+    table.add_column(first)
+    return table
 
 
-def _figure(value: float | int) -> str:
-    return f"{value:.4f}" if isinstance(value, float) else str(value)
+def _print(table: Table) -> None:
+    from rich.console import Console
+
+    Console(highlight=False, markup=False).print(table)
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.1f}"
+
+
+def _figure(value: float | int | str | None) -> str:
+    return f"{value:.4f}" if isinstance(value, float) else "-" if value is None else str(value)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import random
 from pathlib import Path
@@ -11,12 +10,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from java_reference import by_picture, java_tokens, need_java, real_captions
 
 from semreg.errors import SemregError
 from semreg.evaluation import (
     Cider,
     CiderD,
     bleu,
+    caption_report,
     caption_scores,
     cider,
     cider_d,
@@ -24,8 +25,6 @@ from semreg.evaluation import (
     rouge_l,
     tokenize,
 )
-
-CAPTIONS = Path(__file__).resolve().parents[3] / "shared" / "data" / "annotations" / "coco" / "captions_val2017.json"
 
 words = st.lists(st.sampled_from(["a", "dog", "cat", "runs", "on", "the", "grass", "red"]), max_size=9)
 some_words = words.filter(bool)
@@ -63,21 +62,16 @@ def test_equals_pycocoevalcap_on_random_captions(drawn: list[tuple[list[str], li
     assert_equals_pycocoevalcap([candidate for candidate, _ in drawn], [group for _, group in drawn])
 
 
-def real_captions(count: int) -> tuple[list[str], list[list[str]]]:
+def predictions_and_references(count: int) -> tuple[list[str], list[list[str]]]:
     """One caption of each picture as prediction, a third of them another's; the rest as references."""
-    if not CAPTIONS.exists():
-        pytest.skip(f"{CAPTIONS} is missing")
-    groups: dict[int, list[str]] = {}
-    for entry in json.loads(CAPTIONS.read_text("utf-8"))["annotations"]:
-        groups.setdefault(entry["image_id"], []).append(entry["caption"])
-    chosen = list(groups.values())[:count]
+    chosen = by_picture(real_captions("coco/captions_val2017.json"))[:count]
     predictions = [group[0] for group in chosen]
     predictions[::3] = random.Random(0).sample(predictions[::3], len(predictions[::3]))
     return predictions, [group[1:] for group in chosen]
 
 
 def test_equals_pycocoevalcap_on_real_captions() -> None:
-    predictions, references = real_captions(400)
+    predictions, references = predictions_and_references(400)
     candidates = [tokenize(caption) for caption in predictions]
     truth = [[tokenize(caption) for caption in group] for group in references]
     assert_equals_pycocoevalcap(candidates, truth)
@@ -88,10 +82,34 @@ def test_equals_pycocoevalcap_on_real_captions() -> None:
 
 
 @pytest.mark.slow
-def test_equals_pycocoevalcap_on_all_of_coco_val() -> None:
-    predictions, references = real_captions(5000)
-    candidates = [tokenize(caption) for caption in predictions]
-    assert_equals_pycocoevalcap(candidates, [[tokenize(c) for c in group] for group in references])
+@pytest.mark.parametrize("name", ["coco/captions_val2017.json", "flickr8k/Flickr8k.token.txt"])
+def test_equals_pycocoevalcap_on_every_picture(name: str, tmp_path: Path) -> None:
+    """The first caption against the others, from raw text: Java's tokens on their side, our own on ours."""
+    need_java()
+    from pycocoevalcap.bleu.bleu import Bleu
+    from pycocoevalcap.cider.cider import Cider as TheirCider
+    from pycocoevalcap.rouge.rouge import Rouge
+
+    groups = by_picture(real_captions(name))
+    captions = [caption for group in groups for caption in group]
+    java = java_tokens(captions, tmp_path)
+    same = [tokenize(caption) == tokens for caption, tokens in zip(captions, java, strict=True)]
+    assert sum(same) >= 0.999 * len(captions)
+    left = iter(java)
+    tokens = [[next(left) for _ in group] for group in groups]
+    candidates, references = [group[0] for group in tokens], [group[1:] for group in tokens]
+    assert_equals_pycocoevalcap(candidates, references)  # to 1e-9, given equal tokens
+
+    truth, result = as_coco(candidates, references)
+    ours = caption_scores([group[0] for group in groups], [group[1:] for group in groups]).corpus
+    bleus = Bleu().compute_score(truth, result, verbose=0)[0]
+    theirs = {f"Bleu_{order}": value for order, value in enumerate(bleus, 1)}
+    theirs |= {
+        "ROUGE_L": Rouge().compute_score(truth, result)[0],
+        "CIDEr-D": TheirCider().compute_score(truth, result)[0],
+    }
+    for metric, value in theirs.items():
+        assert ours[metric] == pytest.approx(value, abs=1e-4), metric
 
 
 def test_cider_by_hand() -> None:
@@ -195,6 +213,55 @@ def test_diversity() -> None:
     assert (found.captions, found.distinct, found.vocabulary) == (4, 3, 8)
     assert found.mean_length == 3
     assert (found.commonest, found.commonest_share) == ("a dog runs", 0.5)
+    assert (found.empty, found.never_ended, found.seen, found.alarm) == (0, 0, None, None)
+
+
+def test_captions_that_break_off_or_come_from_training() -> None:
+    told = ["a man riding a", "a dog runs", "", "two dogs and"]
+    found = diversity(told, training=["A dog, runs.", "a cat"])
+    assert (found.empty, found.never_ended, found.seen) == (1, 0.5, 0.25)
+    assert diversity(told, ended=[True, True, True, False]).never_ended == 0.25  # the model knows better
+    with pytest.raises(SemregError, match="ended must say so of each of the 4 captions, says it of 1"):
+        diversity(told, ended=[True])
+
+
+@pytest.mark.parametrize(
+    ("captions", "alarm"),
+    [
+        (["a dog"] * 5, "the same caption for every picture: all 5 have the caption 'a dog'"),
+        (["A dog.", "a dog"], "the same caption for every picture: all 2 have the caption 'a dog'"),
+        (["", ""], "the same caption for every picture: all 2 have an empty caption"),
+        (["a dog"] * 3 + [f"a {n}" for n in range(27)], "one caption takes over: 3 of 30 pictures have"),
+        (["a dog"] * 3 + [f"a {n}" for n in range(28)], None),
+        (["a dog"] * 2 + ["a cat"], None),
+        (["a dog"], None),
+    ],
+)
+def test_a_caption_that_takes_over_raises_the_alarm(captions: list[str], alarm: str | None) -> None:
+    found = diversity(captions).alarm
+    assert found is None if alarm is None else found is not None and found.startswith(alarm)
+    notes = caption_report(captions, [["a dog runs"]] * len(captions)).notes
+    assert notes == (() if found is None else (found,))
+
+
+def test_a_report_holds_scores_and_variety() -> None:
+    told, references = ["a dog", "a red cat"], [["a dog runs"], ["one cat", "a cat"]]
+    figures = caption_report(told, references, training=told).to_dict()
+    assert caption_scores(told, references).corpus.items() <= figures.items()
+    assert (figures["distinct"], figures["seen in training"], figures["mean length"]) == (2, 1, 2.5)
+
+
+@settings(max_examples=100, deadline=None)
+@given(pictures, st.data())
+def test_rewards_of_any_pictures_equal_those_of_all_in_order(
+    drawn: list[tuple[list[str], list[list[str]]]], data
+) -> None:
+    """Also words and n-grams that no reference has: their numbers are made up for the call."""
+    reward = CiderD([group for _, group in drawn])
+    which = data.draw(st.lists(st.integers(0, len(drawn) - 1), min_size=1, max_size=9))
+    told = data.draw(st.lists(words | st.just(["x", "y", "x", "y", "z"]), min_size=len(which), max_size=len(which)))
+    one_by_one = [reward.score([tokens], [picture])[0] for tokens, picture in zip(told, which, strict=True)]
+    np.testing.assert_allclose(reward.score(told, which), one_by_one, rtol=0, atol=1e-12)
 
 
 def test_diversity_of_nothing_is_refused() -> None:

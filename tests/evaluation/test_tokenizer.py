@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
-import shutil
-import subprocess
 import time
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from java_reference import java_tokens, need_java, real_captions
 
 from semreg.evaluation import tokenize
 from semreg.evaluation.tokenizer import _tokenize
-
-ANNOTATIONS = Path(__file__).resolve().parents[3] / "shared" / "data" / "annotations"
-# The COCO evaluation's list.
-DROPPED = {"''", "'", "``", "`", "-LRB-", "-RRB-", "-LCB-", "-RCB-"} | set(".?!,:-;") | {"--", "..."}
 
 # Captions and what Stanford PTBTokenizer 3.4.1 (-preserveLines -lowerCase) leaves of them without DROPPED.
 TABLE = [
@@ -116,44 +110,16 @@ def test_a_single_letter_at_the_end_loses_its_full_stop() -> None:
     assert tokenize("a sign that reads K. ") == ["a", "sign", "that", "reads", "k"]
 
 
-def java_tokens(captions: list[str], folder: Path) -> list[list[str]]:
-    """Tokens by the jar of pycocoevalcap."""
-    import pycocoevalcap.tokenizer.ptbtokenizer as reference
-
-    (folder / "captions.txt").write_text("\n".join(caption.replace("\n", " ") for caption in captions), "utf-8")
-    jar = Path(reference.__file__).parent / reference.STANFORD_CORENLP_3_4_1_JAR
-    command = ["java", "-Dfile.encoding=UTF-8", "-cp", str(jar), "edu.stanford.nlp.process.PTBTokenizer"]
-    command += ["-preserveLines", "-lowerCase", str(folder / "captions.txt")]
-    result = subprocess.run(command, capture_output=True, check=True)
-    lines = result.stdout.decode().split("\n")[: len(captions)]
-    return [[word for word in line.split() if word not in DROPPED] for line in lines]
-
-
-def need_java() -> None:
-    pytest.importorskip("pycocoevalcap", reason="pycocoevalcap is not installed")
-    if shutil.which("java") is None:
-        pytest.skip("java is not on the path")
-
-
 def test_the_table_is_what_java_says(tmp_path: Path) -> None:
     need_java()
     captions = [caption for caption, _ in TABLE]
     assert java_tokens(captions, tmp_path) == [tokens.split() for _, tokens in TABLE]
 
 
-def real_captions(name: str) -> list[str]:
-    path = ANNOTATIONS / name
-    if not path.exists():
-        pytest.skip(f"{path} is missing")
-    if path.suffix == ".json":
-        return [entry["caption"] for entry in json.loads(path.read_text("utf-8"))["annotations"]]
-    return [line.split("\t", 1)[1] for line in path.read_text("utf-8").splitlines()]
-
-
 @pytest.mark.parametrize("name", ["coco/captions_val2017.json", "flickr8k/Flickr8k.token.txt"])
 def test_equals_java_on_every_real_caption(name: str, tmp_path: Path) -> None:
     need_java()
-    captions = real_captions(name)
+    captions = [caption for _, caption in real_captions(name)]
     theirs = java_tokens(captions, tmp_path)
     assert len(theirs) == len(captions)
     wrong = [c for c, tokens in zip(captions, theirs, strict=True) if tokenize(c) != tokens]
