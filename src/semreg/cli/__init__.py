@@ -16,6 +16,7 @@ from semreg.cli.annotate import annotate
 from semreg.cli.evaluate import evaluate
 from semreg.cli.info import info
 from semreg.cli.options import CANNOT_START, INTERRUPTED
+from semreg.cli.prepare import prepare
 from semreg.cli.score import score
 from semreg.cli.train import train
 from semreg.errors import SemregError
@@ -48,6 +49,7 @@ def _main(
 for verb in (annotate, train, evaluate, info):
     app.command()(verb)
 app.add_typer(score)
+app.add_typer(prepare, name="prepare")
 
 
 def main() -> None:

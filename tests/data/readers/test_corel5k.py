@@ -61,6 +61,14 @@ def test_a_word_number_out_of_range_is_refused(tmp_path: Path, number: str) -> N
         read_corel5k(tmp_path, tmp_path)
 
 
+def test_missing_files_are_named(tmp_path: Path) -> None:
+    with pytest.raises(SemregError, match=r"must have train\.json or words, has none of them: name"):
+        read_corel5k(tmp_path, tmp_path)
+    (numbers(tmp_path) / "test_label").unlink()
+    with pytest.raises(SemregError, match=r"test_label does not exist"):
+        read_corel5k(tmp_path, tmp_path)
+
+
 def test_a_picture_named_twice_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SemregError, match=r"training_label, line 2: the picture '1000\.jpeg' must be named once"):
         read_corel5k(tmp_path, numbers(tmp_path, train="1000 1\n1000 2\n"))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from semreg.data.readers.gathering import Gathering, base_of
-from semreg.data.readers.sources import entries, field, read_json, read_lines
+from semreg.data.readers.sources import entries, field, first_of, read_json, read_lines
 from semreg.data.records import Record
 from semreg.errors import SemregError
 
@@ -26,9 +26,9 @@ def read_corel5k(pictures: Path, annotations: Path, *, all_words: bool = False) 
         all_words: keep every word of the second form (374), not only those that both parts use: the usual 260.
 
     Raises:
-        SemregError: a file is missing or damaged, or a word number out of range.
+        SemregError: there is neither form, a file is missing or damaged, or a word number is out of range.
     """
-    if (annotations / "train.json").exists():
+    if first_of(annotations, "train.json", "words").name == "train.json":
         if all_words:
             raise SemregError("--all-words wants words, training_label and test_label: train.json has the usual 260")
         return _from_json(pictures, annotations)
