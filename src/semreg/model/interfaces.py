@@ -58,7 +58,12 @@ class Conditioning:
 
 
 class Standardise(nn.Module):
-    """(x - mean) / deviation with figures of the training set: the scale decides whether an interface works at all."""
+    """(x - mean) / deviation with figures of the training set: the scale decides whether an interface works at all.
+
+    Attributes:
+        follow: share of its figures that each training batch replaces; above 0 where the CNN learns from scratch and
+            figures that were taken beforehand would soon be of another CNN.
+    """
 
     mean: Tensor
     deviation: Tensor
@@ -67,6 +72,7 @@ class Standardise(nn.Module):
         super().__init__()
         self.register_buffer("mean", torch.zeros(size))
         self.register_buffer("deviation", torch.ones(size))
+        self.follow = 0.0
 
     def fit(self, x: Tensor) -> None:
         """Take mean and deviation from the training set's embeddings x (N, size)."""
@@ -75,7 +81,15 @@ class Standardise(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, size) to (B, size)."""
+        if self.training and self.follow:
+            self._follow(x.detach())
         return (x - self.mean) / self.deviation
+
+    def _follow(self, x: Tensor) -> None:
+        """Move mean and variance towards those of a batch."""
+        variance = self.deviation.square().lerp((x - self.mean).square().mean(0), self.follow)
+        self.mean.copy_(self.mean.lerp(x.mean(0), self.follow))
+        self.deviation.copy_(variance.sqrt().clamp_min(STANDARD_DEVIATION_FLOOR))
 
 
 class Interface(nn.Module):

@@ -32,6 +32,7 @@ class DataSettings(Settings):
         folder: the data set's folder (`--data` overrides it).
         train: split to learn from.
         validation: split, or share of `train` held out, that chooses epochs and thresholds.
+        seed: decides which pictures are held out; the same for runs that are to be compared.
         test: split for the report at the end, or null.
         unreadable: largest share of pictures that may be missing or unreadable before the run stops.
         workers: processes that decode pictures; 0 decodes in the training process.
@@ -42,6 +43,7 @@ class DataSettings(Settings):
     folder: Path
     train: str = "train"
     validation: str | Annotated[float, Field(gt=0, lt=1)] = 0.1
+    seed: int = 0
     test: str | None = "test"
     unreadable: Share = 0.01
     workers: Annotated[int, Field(ge=0)] = 1
@@ -287,6 +289,11 @@ class Recipe(Settings):
     def supervised(self) -> bool:
         """Whether some stage teaches the concept layer."""
         return any(isinstance(stage, VisionSettings) and stage.unary_weight > 0 for stage in self.stages)
+
+    @property
+    def unlearns(self) -> bool:
+        """Whether some stage changes the CNN without keeping the concept layer to its concepts."""
+        return any(isinstance(stage, VisionSettings) and stage.unary_weight == 0 for stage in self.stages)
 
 
 def load_recipe(path: Path, changes: Sequence[str] = ()) -> Recipe:

@@ -20,7 +20,7 @@ from accelerate import Accelerator
 
 import semreg
 from semreg.annotator import Annotator, Options
-from semreg.data.concepts import concept_vocabulary
+from semreg.data.concepts import Concepts, concept_vocabulary
 from semreg.data.label_order import ORDERS, LabelOrder, label_counts
 from semreg.data.loader import leave_out_unreadable
 from semreg.data.records import Record, of_split, read_records
@@ -29,7 +29,16 @@ from semreg.errors import SemregError
 from semreg.evaluate import evaluate
 from semreg.files import atomic_write
 from semreg.model.cnn_rnn import CnnRnn
-from semreg.model_folder import CARD, DecoderConfig, Form, ModelConfig, TrunkConfig, build_model, save_model
+from semreg.model_folder import (
+    CARD,
+    DecoderConfig,
+    Form,
+    ModelConfig,
+    TrunkConfig,
+    build_model,
+    read_config,
+    save_model,
+)
 from semreg.training.calibration import Counts, calibrated
 from semreg.training.card import model_card
 from semreg.training.checkpoint import CHECKPOINT, Progress, load_checkpoint, save_checkpoint
@@ -170,7 +179,7 @@ def finish(
 
 
 def split_records(records: Sequence[Record], recipe: Recipe) -> tuple[list[Record], list[Record]]:
-    """Training and validation records; a share is held out by the seed."""
+    """Training and validation records; a share is held out by the data's own seed."""
     train = of_split(records, recipe.data.train)
     if isinstance(recipe.data.validation, str):
         return train, of_split(records, recipe.data.validation)
@@ -179,7 +188,7 @@ def split_records(records: Sequence[Record], recipe: Recipe) -> tuple[list[Recor
         raise SemregError(
             f"data.validation must leave pictures on both sides, holds out {count} of {len(train)}: raise or lower it"
         )
-    order = torch.randperm(len(train), generator=torch.Generator().manual_seed(recipe.seed)).tolist()
+    order = torch.randperm(len(train), generator=torch.Generator().manual_seed(recipe.data.seed)).tolist()
     held = set(order[:count])
     return (
         [record for index, record in enumerate(train) if index not in held],
@@ -228,7 +237,7 @@ def prepare_data(
         preprocessing=recipe.preprocessing,
         concepts=concepts.names,
         forms=concepts.forms,
-        supervised=recipe.supervised,
+        supervised=recipe.supervised or _supervised_before(recipe, concepts),
         tag_source=recipe.tags.source,
         decoders=decoders,
     )
@@ -243,6 +252,14 @@ def prepare_data(
     for what in (what for what, absent in missing.items() if absent):  # said now, not when a stage is done
         raise SemregError(f"the validation pictures have no {what} that training has: take data.validation: 0.1")
     return config, to_examples(train, concepts, vocabularies, order, **options), held_out
+
+
+def _supervised_before(recipe: Recipe, concepts: Concepts) -> bool:
+    """Whether the model that this run starts from was taught these concepts, and will not forget them."""
+    if recipe.init is None or recipe.unlearns:
+        return False
+    source = read_config(recipe.init)
+    return source.supervised and set(concepts.names) <= set(source.concepts)
 
 
 def summary(recipe: Recipe, progress: Progress, train: Examples, validation: Examples) -> dict[str, Any]:

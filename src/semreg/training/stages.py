@@ -30,6 +30,8 @@ from semreg.training.recipe import (
 )
 from semreg.training.validation import validate_concepts, validate_forms
 
+FOLLOW = 0.02  # share of an embedding's mean and deviation that each batch replaces where the CNN starts from scratch
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -250,12 +252,15 @@ class Joint(_Vision):
         for form in setting.recipe.forms:
             model.decoder(form).requires_grad_(form in self.forms)
         self.pairs = setting.train.pairs(self.forms)
+        from_the_start = not any(isinstance(stage, RelationsStage) for stage in setting.recipe.stages)
         unfitted = [f for f in self.forms if bool((model.decoder(f).interface.standardise.deviation == 1).all())]
         if unfitted:  # no relations stage came before: the scale must be set all the same
             seen = encode(model, setting.train, setting, "the training pictures")
             for form in unfitted:
                 interface = model.decoder(form).interface
                 interface.standardise.fit(interface.embedding(seen))
+        for form in self.forms:  # in a first stage the CNN still changes beyond what was measured before it
+            model.decoder(form).interface.standardise.follow = FOLLOW if from_the_start else 0.0
 
     def examples(self) -> int:
         """One a caption, or a picture."""

@@ -1,0 +1,95 @@
+"""Starting from a finished model: what fits is carried over by name, and the new model tells as the old one did."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from semreg.data.records import read_records
+from semreg.errors import SemregError
+from semreg.model.cnn_rnn import CnnRnn
+from semreg.model_folder import ModelConfig, build_model, load_model
+from semreg.training import run
+from semreg.training.recipe import Recipe, load_recipe
+from semreg.training.transfer import carry_over
+
+
+def fresh(recipe: Recipe) -> tuple[CnnRnn, ModelConfig]:
+    """A new model for a recipe, with random decoders."""
+    parts = run.split_records(read_records(recipe.data.folder), recipe)
+    config = run.prepare_data(recipe, *parts)[0]
+    torch.manual_seed(5)
+    return build_model(config), config
+
+
+def test_a_model_of_the_same_kind_is_carried_over_whole(recipe_file: Path, model_folder: Path) -> None:
+    model, config = fresh(load_recipe(recipe_file))
+    told = carry_over(model, config, model_folder)
+    old, _ = load_model(model_folder)
+    for name, value in old.state_dict().items():
+        assert torch.equal(model.state_dict()[name], value), name
+    assert "6 of 6 concepts" in told and "tags decoder with 5 of 5 words" in told
+
+
+def test_parts_are_found_by_their_names(recipe_file: Path, data: Path, model_folder: Path, tmp_path: Path) -> None:
+    """New labels come in between: rows and columns of the others move with their names."""
+    rows = [json.loads(line) for line in (data / "metadata.jsonl").read_text(encoding="utf-8").splitlines()]
+    for number, row in enumerate(rows):
+        row["file_name"] = str(data / row["file_name"])
+        row["tags"].append(("amber", "puce")[number % 2])
+    (tmp_path / "metadata.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    model, config = fresh(load_recipe(recipe_file, [f"data.folder={json.dumps(str(tmp_path))}"]))
+    random = {name: value.clone() for name, value in model.state_dict().items()}
+    told = carry_over(model, config, model_folder)
+    assert "6 of 8 concepts" in told
+    old, before = load_model(model_folder)
+    new, states = model.state_dict(), old.state_dict()
+    for concept in config.concepts:
+        row = config.concepts.index(concept)
+        columns = "decoders.tags.interface.state.weight"
+        if concept in before.concepts:
+            at = before.concepts.index(concept)
+            assert torch.equal(new["semantic.weight"][row], states["semantic.weight"][at])
+            assert torch.equal(new[columns][:, row], states[columns][:, at])
+        else:
+            assert torch.equal(new["semantic.weight"][row], random["semantic.weight"][row])
+            assert torch.equal(new[columns][:, row], random[columns][:, row])
+    for word in before.decoders["tags"].words:
+        token, at = (4 + c.decoders["tags"].words.index(word) for c in (config, before))
+        assert torch.equal(new["decoders.tags.output.weight"][token], states["decoders.tags.output.weight"][at])
+    assert torch.equal(new["decoders.caption.lstm.weight_hh_l0"], states["decoders.caption.lstm.weight_hh_l0"])
+
+
+def test_another_interface_keeps_the_trunk_and_the_concepts_alone(recipe_file: Path, model_folder: Path) -> None:
+    model, config = fresh(load_recipe(recipe_file, ["decoder.interface=fusion"]))
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    told = carry_over(model, config, model_folder)
+    changed = {name.split(".")[0] for name, value in model.state_dict().items() if not torch.equal(value, before[name])}
+    assert changed == {"trunk", "semantic"} and "decoder" not in told
+
+
+def test_another_trunk_is_refused(recipe_file: Path, model_folder: Path) -> None:
+    model, config = fresh(load_recipe(recipe_file, ["trunk.batchnorm=frozen"]))
+    with pytest.raises(SemregError, match="lite0 with batch normalisation.* has lite0: set trunk"):
+        carry_over(model, config, model_folder)
+
+
+def test_a_run_starts_from_it_and_resumes(recipe_file: Path, model_folder: Path, tmp_path: Path) -> None:
+    """One gentle epoch from a finished model: its concepts are still known, and kept features change nothing."""
+    results = {}
+    for name, cache in (("plain", "null"), ("first", "kept"), ("second", "kept")):
+        kept = "null" if cache == "null" else json.dumps(str(tmp_path / cache))
+        changes = [
+            f"init={json.dumps(str(model_folder))}",
+            "stages=[{kind: relations, epochs: 1, batch: 4}]",
+            f"data.cache={kept}",
+        ]
+        run.train(load_recipe(recipe_file, changes), tmp_path / name)
+        model, config = load_model(tmp_path / name / "model")
+        assert config.supervised
+        results[name] = {k: v.numpy().tobytes() for k, v in model.state_dict().items()}
+    assert results["plain"] == results["first"] == results["second"]
+    assert len(list((tmp_path / "kept").glob("features-*.safetensors"))) == 3  # training, mirrored, validation
