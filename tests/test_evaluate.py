@@ -10,7 +10,7 @@ import pytest
 import semreg
 from semreg import Annotator, Options, SemregError
 from semreg.data.records import Record, of_split, read_records
-from semreg.evaluate import evaluate
+from semreg.evaluate import compare, evaluate, predict, tag_tables
 from semreg.model_folder import DecoderConfig, build_model
 
 
@@ -104,6 +104,25 @@ def test_a_model_of_fewer_than_three_labels_is_compared_too(annotator: Annotator
 def test_concepts_that_nobody_taught_have_no_row(annotator: Annotator, records: list[Record]) -> None:
     result = evaluate(small_annotator(annotator, supervised=False), records)
     assert set(result["tags"]["sets"]) == {"own", "path", "top 3"} and "concept mAP" not in result["tags"]
+
+
+def test_one_pass_serves_every_comparison(annotator: Annotator, records: list[Record]) -> None:
+    predictions = predict(annotator, records)
+    assert compare(annotator, predictions) == evaluate(annotator, records)
+    assert predictions.captions is not None and predictions.ended is not None
+    assert [len(predictions.captions), len(predictions.ended)] == [len(records)] * 2
+    told = list(annotator.annotate([record.path for record in records]))
+    tags = tag_tables(annotator, predictions)
+    assert tags is not None
+    for row, annotation in enumerate(told):
+        assert annotation.caption is not None and predictions.captions[row] == annotation.caption.text
+        labels = {tag.label for tag in annotation.tags}
+        assert {label for k, label in enumerate(tags.labels) if tags.own[row, k]} == labels
+
+
+def test_a_caption_for_every_picture_raises_the_alarm(annotator: Annotator, records: list[Record]) -> None:
+    predictions = replace(predict(annotator, records), captions=["a dog"] * len(records))
+    assert compare(annotator, predictions)["alarm"].startswith("the same caption for every picture")
 
 
 def test_unreadable_pictures_are_named_and_left_out(

@@ -55,6 +55,8 @@ def evaluate(
         typer.echo(json.dumps(result, indent=1, ensure_ascii=False))
     else:
         print_evaluation(result)
+    if "alarm" in result:
+        typer.echo(result["alarm"], err=True)
     for problem in result["unreadable"]:
         typer.echo(problem, err=True)
     if result["unreadable"]:
