@@ -214,3 +214,42 @@ def test_karpathy_s_restval_is_left_out_on_demand(tmp_path: Path) -> None:
     path = put(tmp_path / "dataset_coco.json", karpathy())
     done = semreg("karpathy", tmp_path, path, "--restval", "none", "--missing", "keep")
     assert done.returncode == 0 and [record.split for record in read_records(tmp_path)] == ["test", "train", "val"]
+
+
+def options(form: str, folder: Path) -> tuple[list[object], list[tuple[str, str, tuple[str, ...], tuple[str, ...]]]]:
+    """A command with all the options of its own that a format has, and the records that come of it."""
+    if form == "coco":
+        put(folder / "instances_val2017.json", instances("val2017"))
+        flags = ["--annotations", folder, "--year", 2017, "--val-as", "val", "--labelled-only", "--flat"]
+        name = "COCO_val2017_%012d.jpg"
+        return [folder, *flags], [
+            (name % 9, "val", ("car",), ()),
+            (name % 25, "val", ("person", "giraffe"), ()),
+        ]
+    if form == "coco by file":
+        one, two = put(folder / "a.json", captions("a")), put(folder / "b.json", instances("b"))
+        done = [folder, "--file", f"train={one}", "--file", f"odd={two}", "--labelled-only"]
+        return done, [
+            (f"COCO_b_{n:012}.jpg", "odd", tags, ()) for n, tags in ((9, ("car",)), (25, ("person", "giraffe")))
+        ]
+    if form == "voc":
+        voc(voc(folder), 2012, ("train", "val"))
+        base = "VOC2012/JPEGImages/00000%d.jpg"
+        expected = [(5, ("chair",)), (6, ("dog", "chair")), (7, ("chair",)), (8, ("dog", "chair"))]
+        arguments = [folder, "--year", 2012, "--val-as", "train", "--difficult"]
+        return arguments, [(base % n, "train", tags, ()) for n, tags in expected]
+    if form == "csv":
+        table = put(folder / "t.txt", "p;w;e;f;s\na.jpg;dog|cat;A dog.;Un chien.;odd\n")
+        columns = ["--file-name", "p", "--tags", "w", "--caption", "e", "--caption", "f", "--split", "s"]
+        arguments = [folder, table, *columns, "--separator", "|", "--delimiter", ";"]
+        return arguments, [("a.jpg", "odd", ("dog", "cat"), ("A dog.", "Un chien."))]
+    put(picture(folder / "a.jpg").with_suffix(".txt"), "A dog, and a cat.\nTwo animals.")
+    return [folder, "--captions"], [("a.jpg", "train", (), ("A dog, and a cat.", "Two animals."))]
+
+
+@pytest.mark.parametrize("form", ["coco", "coco by file", "voc", "csv", "txt"])
+def test_every_option_reaches_its_reader(form: str, tmp_path: Path) -> None:
+    arguments, expected = options(form, tmp_path)
+    done = semreg(form.split()[0], *arguments, "--missing", "keep")
+    assert done.returncode == 0, done.stderr
+    assert [(r.file_name, r.split, r.tags, r.captions) for r in read_records(tmp_path)] == expected
