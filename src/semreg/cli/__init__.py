@@ -13,10 +13,12 @@ import typer
 
 from semreg import __version__
 from semreg.cli.annotate import annotate
+from semreg.cli.compare import compare
 from semreg.cli.evaluate import evaluate
 from semreg.cli.info import info
 from semreg.cli.options import CANNOT_START, INTERRUPTED
 from semreg.cli.prepare import prepare
+from semreg.cli.report import report
 from semreg.cli.score import score
 from semreg.cli.train import train
 from semreg.errors import SemregError
@@ -46,7 +48,7 @@ def _main(
     pass
 
 
-for verb in (annotate, train, evaluate, info):
+for verb in (annotate, train, evaluate, compare, report, info):
     app.command()(verb)
 app.add_typer(score)
 app.add_typer(prepare, name="prepare")

@@ -92,7 +92,10 @@ def _run(recipe: Recipe, folder: Path, start: tuple[Progress, dict[str, Any]] | 
     torch.manual_seed(recipe.seed)
     records = read_records(recipe.data.folder)
     train_records, validation_records = split_records(records, recipe)
-    accelerator = Accelerator(mixed_precision="no" if recipe.precision == "fp32" else "bf16")
+    accelerator = Accelerator(
+        mixed_precision="no" if recipe.precision == "fp32" else "bf16",
+        cpu=not torch.cuda.is_available(),  # said, or several processes on CPUs would not find each other
+    )
     first = accelerator.is_main_process
     if first:
         folder.mkdir(parents=True, exist_ok=True)
@@ -106,7 +109,13 @@ def _run(recipe: Recipe, folder: Path, start: tuple[Progress, dict[str, Any]] | 
             with atomic_write(folder / RECIPE) as file:
                 file.write(save_recipe(recipe))
         sizes = {"train": len(train_set), "validation": len(validation_set)}
-        log.event("run", name=recipe.name, resumed=start is not None, **sizes, **surroundings(accelerator))
+        log.event(
+            "run",
+            name=recipe.name,
+            resumed=start is not None,
+            **sizes,
+            **surroundings(accelerator.device.type, accelerator.num_processes),
+        )
         torch.manual_seed(recipe.seed)
         model = build_model(config, pretrained=recipe.trunk.pretrained and start is None).to(accelerator.device)
         model.dropout.p = recipe.trunk.dropout
@@ -273,15 +282,15 @@ def summary(recipe: Recipe, progress: Progress, train: Examples, validation: Exa
     }
 
 
-def surroundings(accelerator: Accelerator) -> dict[str, Any]:
+def surroundings(device: str, processes: int) -> dict[str, Any]:
     """Versions and class of machine, for the log."""
     return {
         "semreg": semreg.__version__,
         "torch": torch.__version__,
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPU cores",
-        "device": accelerator.device.type,
-        "processes": accelerator.num_processes,
+        "device": device,
+        "processes": processes,
     }
 
 
