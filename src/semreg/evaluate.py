@@ -65,6 +65,7 @@ class Tags:
         path: (N, K) the labels on the RNN's path.
         scores: (N, K) probabilities in 0..1.
         concepts: (N, K) probabilities of the concept layer; None where labels are no concepts, or untaught ones.
+        concept_floors: (K,) the thresholds of the concepts; None likewise.
         seen: (N, K) concepts above their threshold; None likewise.
     """
 
@@ -75,6 +76,7 @@ class Tags:
     path: Bools
     scores: Floats
     concepts: Floats | None
+    concept_floors: Floats | None
     seen: Bools | None
 
 
@@ -178,7 +180,7 @@ def compare(annotator: Annotator, predictions: Predictions) -> dict[str, Any]:
 
 def tag_tables(annotator: Annotator, predictions: Predictions) -> Tags | None:
     """Truth and predicted tags as tables; None where the model or the data has none."""
-    truth = _true_tags(annotator, predictions.records)
+    truth = true_tags(annotator, predictions.records)
     if predictions.tag_scores is None or predictions.tag_paths is None or not any(truth):
         return None
     config = annotator.config
@@ -194,13 +196,14 @@ def tag_tables(annotator: Annotator, predictions: Predictions) -> Tags | None:
         return np.pad(values, ((0, 0), (0, len(unknown))))
 
     scores = padded(predictions.tag_scores)
-    concepts = seen = None
+    concepts = floors = seen = None
     index = config.concept_vocabulary().of_token(annotator.labels)
     if config.supervised and min(index) >= 0:
         concepts = padded(predictions.concepts[:, index])
-        seen = concepts >= np.array([*np.array(config.concept_thresholds())[index], *[0.5] * len(unknown)])
+        floors = np.array([*np.array(config.concept_thresholds())[index], *[0.5] * len(unknown)])
+        seen = concepts >= floors
     own = scores >= np.array([*config.tag_thresholds(), *[0.5] * len(unknown)])
-    return Tags(tuple(column), len(unknown), true, own, path, scores, concepts, seen)
+    return Tags(tuple(column), len(unknown), true, own, path, scores, concepts, floors, seen)
 
 
 def score_captions(predictions: Predictions) -> CaptionReport | None:
@@ -218,7 +221,7 @@ def captioned(predictions: Predictions) -> list[int]:
     return [i for i, record in enumerate(predictions.records) if record.captions]
 
 
-def _true_tags(annotator: Annotator, records: Sequence[Record]) -> list[list[str]]:
+def true_tags(annotator: Annotator, records: Sequence[Record]) -> list[list[str]]:
     """What the model's tag decoder should have written of each picture."""
     if annotator.config.tag_source == "labels":
         return [list(record.tags) for record in records]

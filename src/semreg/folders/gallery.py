@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import io
 from collections.abc import Iterable
 from html import escape
 from pathlib import Path
 
 from semreg.annotation import Annotation
-from semreg.errors import PictureError
+from semreg.data.thumbnails import thumbnail
 from semreg.files import atomic_write
 
 _THUMBNAIL = 480  # width of a picture on the page, in pixels
@@ -182,19 +181,10 @@ def _text(text: str) -> str:
 
 def _image(path: Path, alt: str) -> str | None:
     """Return the picture's element with a small upright JPEG in it, or None when it cannot be read."""
-    from PIL import Image
-
-    from semreg.data.images import read_picture
-
-    try:
-        image = Image.fromarray(read_picture(path, at_least=_THUMBNAIL))
-    except PictureError:  # gone since it was annotated; the card does without it
+    small = thumbnail(path, _THUMBNAIL)
+    if small is None:
         return None
-    image.thumbnail((_THUMBNAIL, 2 * _THUMBNAIL), Image.Resampling.LANCZOS)
-    data = io.BytesIO()
-    image.save(data, "JPEG", quality=82, optimize=True)
-    uri = "data:image/jpeg;base64," + base64.b64encode(data.getvalue()).decode()
-    width, height = image.size
+    width, height = small.width, small.height
     fits = 1.15 < width / height < 1.6  # any other shape would lose too much in a 4:3 frame and is shown whole
     shape = "" if fits else ' class="whole"'
-    return f'<img{shape} width="{width}" height="{height}" alt="{_text(alt)}" src="{uri}">'
+    return f'<img{shape} width="{width}" height="{height}" alt="{_text(alt)}" src="{small.uri}">'
