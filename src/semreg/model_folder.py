@@ -185,6 +185,11 @@ def save_model(model: CnnRnn, config: ModelConfig, folder: Path, *, card: str, h
         file.write(save(weights, {"format": "pt"}))
     with atomic_write(folder / CARD) as file:
         file.write(card)
+    save_config(config, folder)
+
+
+def save_config(config: ModelConfig, folder: Path) -> None:
+    """Write a model folder's configuration, replaced as a whole."""
     with atomic_write(folder / CONFIG) as file:
         file.write(json.dumps(config.model_dump(mode="json"), ensure_ascii=False, indent=1) + "\n")
 

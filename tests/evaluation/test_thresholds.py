@@ -9,7 +9,13 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from semreg.errors import SemregError
-from semreg.evaluation import tagging_scores, tune_threshold, tune_thresholds
+from semreg.evaluation import (
+    choose_threshold,
+    tagging_scores,
+    tune_by_frequency,
+    tune_threshold,
+    tune_thresholds,
+)
 from semreg.evaluation.thresholds import METRICS
 
 sizes = st.tuples(st.integers(1, 10), st.integers(1, 5))
@@ -96,3 +102,39 @@ def test_refusals() -> None:
         tune_threshold([[0.5]], [[0]])
     with pytest.raises(SemregError, match="scores must be finite"):
         tune_threshold([[np.inf]], [[1]])
+
+
+def test_thresholds_by_frequency_are_lower_for_rarer_classes_where_that_helps() -> None:
+    generator = np.random.default_rng(0)
+    counts = np.array([1000, 100, 10, 1])
+    true = generator.random((400, 4)) < 0.15
+    # Scores of rare classes are as good, but lower: in log odds by half the logarithm of their rarity.
+    odds = 5 * (true - 0.5) + generator.normal(size=true.shape) + 0.5 * np.log(counts / 1000)
+    scores = 1 / (1 + np.exp(-odds))
+    found = tune_by_frequency(scores, true, counts, "C-F1")
+    assert (np.diff(found) < 0).all()
+    one = tagging_scores(scores >= tune_threshold(scores, true, "C-F1"), true)["C-F1"]
+    assert tagging_scores(scores >= found, true)["C-F1"] > one + 0.05
+
+
+@settings(max_examples=50, deadline=None)
+@given(tables)
+@pytest.mark.parametrize("metric", METRICS)
+def test_thresholds_by_frequency_are_never_worse_than_one(metric: str, drawn: tuple[np.ndarray, np.ndarray]) -> None:
+    scores, true = drawn
+    found = tune_by_frequency(scores, true, np.arange(true.shape[1]), metric)
+    one = tune_threshold(scores, true, metric)
+
+    def quality(threshold: float | np.ndarray) -> float:
+        figures = tagging_scores(scores >= threshold, true)
+        return (figures["O-F1"] + figures["C-F1"]) / 2 if metric == "mean" else figures[metric]
+
+    assert quality(found) >= quality(one) - 1e-9
+    assert ((found >= 0) & (found <= 1)).all()
+
+
+def test_how_a_threshold_is_chosen_must_be_known() -> None:
+    with pytest.raises(SemregError, match="per all, frequency or class, not per 'label'"):
+        choose_threshold([[0.5]], [[1]], "O-F1", "label", [1])
+    with pytest.raises(SemregError, match="one for each of 1 classes"):
+        choose_threshold([[0.5]], [[1]], "O-F1", "frequency", [1, 2])

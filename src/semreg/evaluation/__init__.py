@@ -8,7 +8,7 @@ from semreg.evaluation.curves import ClassScores, class_scores, precision_recall
 from semreg.evaluation.meteor import meteor
 from semreg.evaluation.tag_report import TagReport, picture_f1, tag_report
 from semreg.evaluation.tagging import average_precision, mean_average_precision, tagging_scores, top_k
-from semreg.evaluation.thresholds import tune_threshold, tune_thresholds
+from semreg.evaluation.thresholds import choose_threshold, tune_by_frequency, tune_threshold, tune_thresholds
 from semreg.evaluation.tokenizer import tokenize
 from semreg.evaluation.variety import Diversity, diversity
 
@@ -25,6 +25,7 @@ __all__ = [
     "bleu",
     "caption_report",
     "caption_scores",
+    "choose_threshold",
     "cider",
     "cider_d",
     "class_scores",
@@ -41,6 +42,7 @@ __all__ = [
     "threshold_scores",
     "tokenize",
     "top_k",
+    "tune_by_frequency",
     "tune_threshold",
     "tune_thresholds",
 ]

@@ -103,6 +103,7 @@ def tune_by_frequency(
         SemregError: counts of another length, or as `tune_threshold`.
     """
     values, labels = as_scores(scores), as_labels(true, "true tags")
+    values = values.astype(np.float64)  # log odds of neighbouring float32 scores are told apart
     known = np.asarray(counts, dtype=np.float64)
     if known.shape != values.shape[1:]:
         raise SemregError(f"counts must be one for each of {values.shape[1]} classes, are {known.size}: count them all")
@@ -116,7 +117,33 @@ def tune_by_frequency(
         quality = _quality(shifted >= cut, labels, metric)
         if quality > best + 1e-12:
             best, thresholds = quality, 1 / (1 + np.exp(-(cut + share * rarity)))
-    return np.asarray(thresholds, dtype=np.float64)
+    # A cut at a score itself must not be lifted above it by rounding; a score of 0 stands at the lower limit.
+    return np.asarray(np.where(thresholds < np.exp(1 - limit), 0.0, thresholds * (1 - 1e-12)), dtype=np.float64)
+
+
+def choose_threshold(
+    scores: ArrayLike, true: ArrayLike, metric: str, per: str, counts: ArrayLike
+) -> float | tuple[float, ...]:
+    """The threshold that is best for a metric, in the form that a model's configuration has it.
+
+    Args:
+        scores: (N, K) probabilities in 0..1.
+        true: (N, K) booleans or 0/1.
+        metric: to maximise, as in `tune_threshold`.
+        per: "all" for one threshold, "frequency" as in `tune_by_frequency`, "class" as in `tune_thresholds`.
+        counts: (K,) training pictures of each class; only "frequency" looks at them.
+
+    Raises:
+        SemregError: an unknown `per`, or as these.
+    """
+    values = np.asarray(scores, dtype=np.float64)
+    if per == "all":
+        return tune_threshold(values, true, metric)
+    if per == "frequency":
+        return tuple(tune_by_frequency(values, true, counts, metric).tolist())
+    if per == "class":
+        return tuple(tune_thresholds(values, true, metric).tolist())
+    raise SemregError(f"a threshold is per all, frequency or class, not per {per!r}: pass one of these")
 
 
 def _quality(predicted: Bools, true: Bools, metric: str) -> float:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from semreg.data.vocabulary import PADDING, SPECIAL, START
 from semreg.decoding.tag_scores import calibrate, combine
-from semreg.evaluation.thresholds import tune_by_frequency, tune_threshold, tune_thresholds
+from semreg.evaluation import choose_threshold
 from semreg.model.cnn_rnn import CnnRnn
 from semreg.model.decoder import path_probabilities
 from semreg.model.interfaces import Encoding
@@ -45,7 +45,7 @@ def calibrated(
     wanted = recipe.tags.threshold
     metric = wanted if isinstance(wanted, str) else "O-F1"
     changes: dict[str, object] = {
-        "concept_threshold": chosen_threshold(concepts, validation.truth, metric, recipe.tags.per, counts.concepts)
+        "concept_threshold": choose_threshold(concepts, validation.truth, metric, recipe.tags.per, counts.concepts)
     }
     if "tags" in config.decoders and validation.labels is not None and counts.labels is not None:
         path = path_scores(model, config, seen, recipe.beams)
@@ -54,29 +54,11 @@ def calibrated(
         threshold: float | tuple[float, ...]
         if isinstance(wanted, str):
             scores = combine(path, known, weights)
-            threshold = chosen_threshold(scores, validation.labels, wanted, recipe.tags.per, counts.labels)
+            threshold = choose_threshold(scores, validation.labels, wanted, recipe.tags.per, counts.labels)
         else:
             threshold = wanted
         changes["tag_score"] = TagScoreConfig(path=a, concept=b, bias=c, threshold=threshold)
     return config.model_copy(update=changes)
-
-
-def chosen_threshold(scores: Tensor, truth: Tensor, metric: str, per: str, counts: Tensor) -> float | tuple[float, ...]:
-    """The threshold that is best for `metric`: one for all classes, one that follows their frequency, or one for each.
-
-    Args:
-        scores: (N, K) probabilities.
-        truth: (N, K), 0 or 1.
-        metric: see `semreg.evaluation.tune_threshold`.
-        per: "all", "frequency" or "class".
-        counts: (K,) how many training pictures have each class.
-    """
-    values, labels = scores.double().numpy(), truth.numpy()
-    if per == "all":
-        return tune_threshold(values, labels, metric)
-    if per == "frequency":
-        return tuple(tune_by_frequency(values, labels, counts.numpy(), metric).tolist())
-    return tuple(tune_thresholds(values, labels, metric).tolist())
 
 
 def path_scores(model: CnnRnn, config: ModelConfig, seen: Encoding, beams: int) -> Tensor:

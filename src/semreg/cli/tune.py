@@ -1,0 +1,86 @@
+"""`semreg tune`: thresholds of a model, chosen again on pictures whose tags are known."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from semreg.cli.options import BatchOption, BeamOption, DeviceOption, load_annotator
+from semreg.errors import SemregError
+from semreg.terminal import progress_bar
+
+METRICS = ("mean", "O-F1", "C-F1", "C-F1 mean")
+
+
+def tune(
+    data: Annotated[Path, typer.Option("--data", help="Data set folder with metadata.jsonl.")],
+    model: Annotated[
+        str | None,
+        typer.Option("--model", "-m", help="Model folder; without it the default model.", show_default=False),
+    ] = None,
+    split: Annotated[
+        str, typer.Option("--split", help="Pictures to choose on; never the ones the model is judged by.")
+    ] = "val",
+    metric: Annotated[
+        str, typer.Option("--metric", help="To maximise: O-F1, C-F1, 'C-F1 mean', or mean (of the first two).")
+    ] = "mean",
+    per: Annotated[
+        str,
+        typer.Option("--per", help="One threshold for all, by the frequency of a tag in training, or one per class."),
+    ] = "all",
+    train: Annotated[str, typer.Option("--train", help="Split that says how frequent tags are.")] = "train",
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="Save as a new model folder instead of changing the model.", show_default=False
+        ),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")] = False,
+    beam: BeamOption = 3,
+    batch: BatchOption = 32,
+    device: DeviceOption = "cpu",
+) -> None:
+    """Choose the thresholds of a model's tags and concepts on pictures whose tags are known, and save them with it.
+
+    Examples:
+
+        semreg tune --model runs/corel5k/model --data ~/sets/mine --split val --metric O-F1
+
+        semreg tune --data ~/sets/mine --per class --output models/mine
+    """
+    from semreg.data.records import of_split, read_records
+
+    if metric not in METRICS:
+        raise SemregError(f"--metric must be one of {', '.join(METRICS)}, is {metric!r}")
+    if per not in ("all", "frequency", "class"):
+        raise SemregError(f"--per must be all, frequency or class, is {per!r}")
+    if output is not None and output.exists():
+        raise SemregError(f"{str(output)!r} is there already: name a new folder for --output")
+    if model is None and output is None and not dry_run:
+        raise SemregError("the default model is part of the package and stays as it is: name a folder with --output")
+    everything = read_records(data)
+    records = of_split(everything, split)
+    annotator = load_annotator(model, device)
+    from semreg.annotator import DEFAULT_MODEL, Options
+    from semreg.model_folder import find_model, save_config
+    from semreg.tuning import tune as choose
+
+    known = [record for record in everything if record.split == train] or records
+    with progress_bar("looking at the pictures", len(records)) as advance:
+        options = Options(beams=beam, batch_size=batch)
+        tuned = choose(annotator, records, known, metric=metric, per=per, options=options, done=advance)
+    for name, after in tuned.after.items():
+        before = tuned.before[name]
+        told = (f"{key} {100 * before[key]:.1f} -> {100 * after[key]:.1f}" for key in ("C-F1", "O-F1"))
+        typer.echo(f"{name}: {', '.join(told)} (percent, on the pictures tuned on)")
+    if dry_run:
+        return
+    folder = DEFAULT_MODEL if model is None else find_model(model)
+    if output is not None:
+        shutil.copytree(folder, output)
+        folder = output
+    save_config(tuned.config, folder)
+    typer.echo(f"saved in {folder}", err=True)

@@ -1,0 +1,101 @@
+"""Thresholds for a model that exists: chosen again on pictures with known tags, for the metric that somebody wants."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semreg.annotator import Annotator, Options
+from semreg.data.records import Record
+from semreg.errors import SemregError
+from semreg.evaluate import predict, tag_tables, true_tags
+from semreg.evaluation import choose_threshold, tagging_scores
+from semreg.model_folder import ModelConfig, TagScoreConfig
+
+Bools = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """A configuration with new thresholds, and what they changed.
+
+    Attributes:
+        config: to be saved in place of the model's.
+        before: `tagging_scores` of the tags, and of the concept layer's, with the old thresholds.
+        after: the same with the new ones.
+    """
+
+    config: ModelConfig
+    before: dict[str, dict[str, float]]
+    after: dict[str, dict[str, float]]
+
+
+def tune(
+    annotator: Annotator,
+    records: Sequence[Record],
+    known: Sequence[Record],
+    *,
+    metric: str = "mean",
+    per: str = "all",
+    options: Options | None = None,
+    done: Callable[[int], None] = lambda count: None,
+) -> Tuned:
+    """Choose the thresholds of a model's tags and concepts on pictures whose tags are known.
+
+    Args:
+        annotator: the model.
+        records: to choose on; better not the ones it was trained on, and never those it is judged by.
+        known: whose tags say how frequent each class is, for `per` "frequency": the training pictures.
+        metric: to maximise; see `semreg.evaluation.tune_threshold`.
+        per: "all", "frequency" or "class"; see `semreg.evaluation.choose_threshold`.
+        options: how to annotate.
+        done: called with the count of pictures after each batch.
+
+    Raises:
+        SemregError: no picture can be read, or the data has no tags that the model tells.
+    """
+    predictions = predict(annotator, records, options, done)
+    config = annotator.config
+    changes: dict[str, object] = {}
+    tables: dict[str, tuple[Floats, Bools]] = {}
+    if config.supervised:
+        tables["concepts"] = predictions.concepts, _concepts(config, predictions.records)
+    if (tags := tag_tables(annotator, predictions)) is not None:
+        known_to_it = slice(len(annotator.labels))  # the columns behind are labels that it never met
+        tables["tags"] = tags.scores[:, known_to_it], tags.true[:, known_to_it]
+    tables = {name: (scores, true) for name, (scores, true) in tables.items() if true.any()}
+    if not tables:
+        raise SemregError(f"the pictures have no tag or caption that {annotator.name} knows: tune on others")
+    counts = {"concepts": _concepts(config, known).sum(0), "tags": _label_counts(annotator, known)}
+    chosen = {name: choose_threshold(*table, metric, per, counts[name]) for name, table in tables.items()}
+    if "concepts" in chosen:
+        changes["concept_threshold"] = chosen["concepts"]
+    if "tags" in chosen:
+        changes["tag_score"] = (config.tag_score or TagScoreConfig()).model_copy(update={"threshold": chosen["tags"]})
+    tuned = config.model_copy(update=changes)
+    return Tuned(tuned, _figures(config, tables), _figures(tuned, tables))
+
+
+def _figures(config: ModelConfig, tables: dict[str, tuple[Floats, Bools]]) -> dict[str, dict[str, float]]:
+    thresholds = {"concepts": config.concept_thresholds(), "tags": config.tag_thresholds()}
+    return {name: tagging_scores(scores >= np.array(thresholds[name]), true) for name, (scores, true) in tables.items()}
+
+
+def _concepts(config: ModelConfig, records: Sequence[Record]) -> Bools:
+    """Which concepts each picture has, (N, C)."""
+    vocabulary = config.concept_vocabulary()
+    table = np.zeros((len(records), len(vocabulary)), dtype=np.bool_)
+    for row, record in enumerate(records):
+        table[row, vocabulary.find(record.tags, record.captions)] = True
+    return table
+
+
+def _label_counts(annotator: Annotator, records: Sequence[Record]) -> NDArray[np.int64]:
+    """How many pictures have each of the tag decoder's labels, (L,)."""
+    counts = Counter(label for row in true_tags(annotator, records) for label in row)
+    return np.array([counts[label] for label in annotator.labels], dtype=np.int64)

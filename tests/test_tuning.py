@@ -1,0 +1,85 @@
+"""Thresholds chosen again on known pictures: the metric asked for is the one that rises, and the model keeps them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from semreg.annotator import Annotator
+from semreg.data.records import Record, of_split, read_records
+from semreg.errors import SemregError
+from semreg.model_folder import read_config
+from semreg.tuning import tune
+
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
+
+
+def semreg(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "semreg", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT)
+
+
+@pytest.fixture
+def records(data: Path) -> list[Record]:
+    return of_split(read_records(data), "train")
+
+
+@pytest.mark.parametrize("per", ["all", "frequency", "class"])
+@pytest.mark.parametrize("metric", ["O-F1", "C-F1", "mean"])
+def test_the_metric_on_the_pictures_tuned_on_does_not_fall(
+    model_folder: Path, records: list[Record], metric: str, per: str
+) -> None:
+    tuned = tune(Annotator.load(model_folder), records, records, metric=metric, per=per)
+    for name in ("tags", "concepts"):
+        keys = ("O-F1", "C-F1") if metric == "mean" else (metric,)
+        before, after = (sum(figures[name][key] for key in keys) for figures in (tuned.before, tuned.after))
+        assert per == "class" or after >= before - 1e-9  # drawn towards the common one, a class's own is no optimum
+    threshold = tuned.config.tag_score.threshold  # type: ignore[union-attr]
+    assert isinstance(threshold, float) is (per == "all")
+    assert len(tuned.config.tag_thresholds()) == 5 and len(tuned.config.concept_thresholds()) == 6
+
+
+def test_pictures_without_a_known_tag_are_refused(model_folder: Path, records: list[Record]) -> None:
+    bare = [Record(r.path, r.file_name, r.split, ("zebra",), ()) for r in records]
+    with pytest.raises(SemregError, match=r"no tag or caption that tiny@.* knows: tune on others"):
+        tune(Annotator.load(model_folder), bare, bare)
+
+
+def test_the_command_saves_thresholds_that_annotate_uses(model_folder: Path, data: Path, tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    shutil.copytree(model_folder, own)
+    before = read_config(own)
+    done = semreg("tune", "--model", own, "--data", data, "--per", "class", "--dry-run")
+    assert done.returncode == 0 and "tags: C-F1" in done.stdout and "concepts: C-F1" in done.stdout
+    assert read_config(own) == before
+    assert semreg("tune", "--model", own, "--data", data, "--per", "class").returncode == 0
+    after = read_config(own)
+    assert len(after.tag_thresholds()) == 5 and isinstance(after.concept_threshold, tuple)
+    assert after.model_copy(update={"tag_score": None, "concept_threshold": 0.5}) == before.model_copy(
+        update={"tag_score": None, "concept_threshold": 0.5}
+    )
+    assert {path.name for path in own.iterdir()} == {path.name for path in model_folder.iterdir()}
+    picture = sorted(data.glob("*.jpg"))[0]
+    annotation = Annotator.load(own)(picture)
+    floors = dict(zip(after.decoders["tags"].words, after.tag_thresholds(), strict=True))
+    assert all(tag.score >= floors[tag.label] for tag in annotation.tags)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ([], "the default model is part of the package"),
+        (["--metric", "F2"], "--metric must be one of mean, O-F1"),
+        (["--per", "label"], "--per must be all, frequency or class, is 'label'"),
+        (["--output", "."], "is there already: name a new folder"),
+        (["--dry-run", "--split", "nowhere"], "has no split 'nowhere'"),
+    ],
+)
+def test_mistakes_are_one_sentence(data: Path, arguments: list[str], sentence: str) -> None:
+    done = semreg("tune", "--data", data, *arguments)
+    assert done.returncode == 2 and sentence in done.stderr and done.stderr.count("\n") == 1
