@@ -21,6 +21,7 @@ from semreg.cli.prepare import prepare
 from semreg.cli.report import report
 from semreg.cli.score import score
 from semreg.cli.train import train
+from semreg.cli.tune import tune
 from semreg.errors import SemregError
 
 app = typer.Typer(
@@ -48,7 +49,7 @@ def _main(
     pass
 
 
-for verb in (annotate, train, evaluate, compare, report, info):
+for verb in (annotate, train, tune, evaluate, compare, report, info):
     app.command()(verb)
 app.add_typer(score)
 app.add_typer(prepare, name="prepare")
