@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,22 @@ def test_without_java_a_plain_sentence(folder: Path) -> None:
     done = semreg("score", "captions", folder / "told.json", folder / "truth.json", "-f", "json", PATH="/nowhere")
     assert done.returncode == 0 and json.loads(done.stdout)["METEOR"] is None
     assert "METEOR is left out, for " in done.stderr and "Traceback" not in done.stderr
+
+
+def test_nothing_is_written_into_any_package(folder: Path) -> None:
+    import semreg as package
+
+    places = [Path(package.__file__).parent]
+    found = find_spec("pycocoevalcap")
+    places += [Path(place) for place in found.submodule_search_locations or ()] if found else []
+
+    def state() -> dict[Path, int]:
+        return {path: path.stat().st_mtime_ns for place in places for path in [place, *place.rglob("*")]}
+
+    before = state()
+    done = semreg("score", "captions", folder / "told.json", folder / "truth.json", PYTHONDONTWRITEBYTECODE="1")
+    assert done.returncode == 0, done.stderr
+    assert state() == before
 
 
 def test_tags_as_json_and_as_a_table(folder: Path) -> None:
