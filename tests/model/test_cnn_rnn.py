@@ -147,3 +147,17 @@ def test_it_stands_on_the_built_in_trunk_too() -> None:
     assert told["tags"].isfinite().all()
     told["tags"].sum().backward()
     assert model.trunk.stem.conv.weight.grad is not None
+
+
+def test_with_the_mirror_image_left_and_right_make_no_difference() -> None:
+    class LopsidedTrunk(SmallTrunk):
+        def forward(self, pictures: Tensor) -> Tensor:
+            return super().forward(pictures[..., : S // 2])  # sees the left half alone
+
+    model = build(trunk=LopsidedTrunk())
+    x = pictures()
+    plain, turned = (model.encode(view) for view in (x, x.flip(3)))
+    both = model.encode(x, mirror=True)
+    assert not torch.allclose(plain.features, turned.features)
+    torch.testing.assert_close(both.features, (plain.features + turned.features) / 2)
+    torch.testing.assert_close(both.concepts, model.encode(x.flip(3), mirror=True).concepts)

@@ -175,3 +175,22 @@ def test_selecting_pictures_selects_every_way_and_leaves_unused_ones_unused() ->
     picked = conditioning.select(rows)
     assert set(filled(picked)) == {"first", "every"}
     assert all(torch.equal(value, filled(conditioning)[name][rows]) for name, value in filled(picked).items())
+
+
+def test_standardisation_follows_a_cnn_that_changes_and_stands_still_in_use() -> None:
+    generator = torch.Generator().manual_seed(0)
+    layer = Standardise(3)
+    layer.fit(torch.randn(50, 3, generator=generator))
+    layer.follow = 0.05
+    layer.train()
+    for _ in range(400):
+        layer(5 + 2 * torch.randn(64, 3, generator=generator))
+    torch.testing.assert_close(layer.mean, torch.full((3,), 5.0), atol=0.2, rtol=0)
+    torch.testing.assert_close(layer.deviation, torch.full((3,), 2.0), atol=0.2, rtol=0)
+    before = layer.mean.clone()
+    layer.eval()
+    layer(torch.zeros(4, 3))
+    layer.train()
+    layer.follow = 0.0
+    layer(torch.zeros(4, 3))
+    assert torch.equal(layer.mean, before)

@@ -136,6 +136,20 @@ def test_the_interface_is_standardised_on_the_training_pictures(
         assert varies.any() and (x.std(0, correction=0)[varies] - 1).abs().max() < 1e-3
 
 
+@pytest.mark.parametrize(("stages", "follows"), [("", True), ("{kind: relations, epochs: 1}, ", False)])
+def test_the_scale_follows_the_cnn_where_it_learns_from_the_start(
+    recipe_file: Path, tmp_path: Path, stages: str, follows: bool
+) -> None:
+    bench = Bench(recipe_file, tmp_path, stages + "{kind: joint, epochs: 1, batch: 4}")
+    if stages:
+        bench.stage = prepare_stage(1, bench.setting, bench.model)
+    bench.model.train()
+    scale = bench.model.decoder("tags").interface.standardise
+    before = scale.mean.clone()
+    bench.stage.loss(bench.model, bench.first_batch())
+    assert torch.equal(scale.mean, before) is not follows
+
+
 def test_paths_begin_with_start_and_end_with_stop_and_rare_labels_come_first(recipe_file: Path, tmp_path: Path) -> None:
     bench = Bench(recipe_file, tmp_path, CONCEPTS)
     train = bench.setting.train
