@@ -83,7 +83,8 @@ details { margin: .75rem 0; }
 summary { cursor: pointer; color: var(--good); width: fit-content; border-radius: .3rem; }
 :focus-visible { outline: 3px solid var(--good); outline-offset: 2px; }
 footer { margin-top: 3rem; }
-@media (max-width: 30rem) { th, td { padding: .3rem .18rem; } table { font-size: .72rem; }
+@media (max-width: 30rem) { th, td { padding: .3rem .4rem; } .wide :is(th, td) { padding: .3rem .18rem; }
+  table { font-size: .76rem; } .wide table { font-size: .72rem; }
   .table { padding: .3rem .4rem; } figure { padding: .8rem; } h2 { margin-top: 2.4rem; }
   .tiles { grid-template-columns: repeat(3, 1fr); gap: .5rem; }
   .tiles li { padding: .5rem .6rem; } .tiles b { font-size: 1.2rem; } }
@@ -154,7 +155,8 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], words: int = 1)
 
     body = "".join(f"<tr>{row(cells, 'td')}</tr>\n" for cells in rows)
     head = f"<thead><tr>{row(columns, 'th')}</tr></thead>"
-    return f'<div class="table"><table class="words">{head}<tbody>\n{body}</tbody></table></div>\n'
+    kind = "table wide" if len(columns) > 6 else "table"
+    return f'<div class="{kind}"><table class="words">{head}<tbody>\n{body}</tbody></table></div>\n'
 
 
 def beside(*parts: str) -> str:

@@ -250,7 +250,7 @@ def picture_section(found: Findings, quality: NDArray[np.float64], rows: Sequenc
         return ""
     parts = [page.paragraph(f"By {measure}. Tags: ✓ right, ✗ wrong, – missed.")]
     for title, chosen in (("Best", order[:count]), ("Worst", order[::-1][:count])):
-        items = [_judged(found, rows[i], f"{measure} {quality[i]:.2f}") for i in chosen]
+        items = [_judged(found, rows[i], f"{measure}\u00a0{quality[i]:.2f}".replace("-", "\u2011")) for i in chosen]
         parts += [f"<h3>{title}</h3>", page.cards(items)]
     return page.section("Best and worst pictures", *parts)
 
