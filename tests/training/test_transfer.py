@@ -73,7 +73,7 @@ def test_another_interface_keeps_the_trunk_and_the_concepts_alone(recipe_file: P
 
 def test_another_trunk_is_refused(recipe_file: Path, model_folder: Path) -> None:
     model, config = fresh(load_recipe(recipe_file, ["trunk.batchnorm=frozen"]))
-    with pytest.raises(SemregError, match="lite0 with batch normalisation.* has lite0: set trunk"):
+    with pytest.raises(SemregError, match=r"lite0 with batch normalisation.* has lite0: set trunk"):
         carry_over(model, config, model_folder)
 
 
