@@ -33,7 +33,7 @@ def small_annotator(annotator: Annotator, **changes: object) -> Annotator:
 def test_all_rows_are_there_for_tags_and_captions(annotator: Annotator, records: list[Record]) -> None:
     result = evaluate(annotator, records)
     assert result["model"] == annotator.name and result["pictures"] == len(records) and result["unreadable"] == []
-    assert set(result["tags"]["sets"]) == {"own", "path", "top 3", "concepts", "concepts at 0.5"}
+    assert set(result["tags"]["sets"]) == {"own", "path", "top 3", "concepts", "concepts at 0.5", "concepts top 3"}
     assert {"mAP", "ECE", "concept mAP", "labels unknown to the model"} <= set(result["tags"])
     assert {"CIDEr-D", "Bleu_4", "references", "distinct"} <= set(result["captions"])
     assert all(0 <= row[key] <= 1 for row in result["tags"]["sets"].values() for key in ("C-F1", "O-F1", "O-P", "O-R"))

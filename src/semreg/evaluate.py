@@ -243,6 +243,7 @@ def _tags(tags: Tags) -> dict[str, Any]:
     if tags.concepts is not None and tags.seen is not None:
         rows["concepts"] = tagging_scores(tags.seen, tags.true)
         rows["concepts at 0.5"] = tagging_scores(tags.concepts >= 0.5, tags.true)
+        rows["concepts top 3"] = tagging_scores(top_k(tags.concepts, min(3, len(tags.labels))), tags.true)
         result["concept mAP"] = mean_average_precision(tags.concepts, tags.true)
     return {"sets": rows, **result}
 
