@@ -50,14 +50,14 @@ def test_parts_are_the_reference_bit_for_bit(variant: str, size: int) -> None:
 def test_grid_is_the_reference_to_rounding_in_single_precision(variant: str, size: int) -> None:
     x = pictures(1, size, size)
     expected = reference(variant, size).extract_features((x.float() - 127) / 128)
-    torch.testing.assert_close(ours(variant).grid(x), expected, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(ours(variant).lower(x, 9), expected, rtol=1e-4, atol=1e-4)
 
 
 def test_pictures_need_not_be_square_nor_alone() -> None:
     trunk, batch = ours(), pictures(2, 64, 97)
-    grid = trunk.grid(batch)
+    grid = trunk.lower(batch, 9)
     assert grid.shape == (2, trunk.feature_size, 2, 4)  # ceil(64 / 32), ceil(97 / 32)
-    torch.testing.assert_close(grid[1:], trunk.grid(batch[1:]), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(grid[1:], trunk.lower(batch[1:], 9), rtol=1e-4, atol=1e-4)
 
 
 def test_a_picture_of_one_pixel_has_features() -> None:
@@ -68,7 +68,7 @@ def test_a_picture_of_one_pixel_has_features() -> None:
 
 def test_features_are_the_mean_of_the_grid() -> None:
     trunk, x = ours(), pictures(2, 64, 64)
-    torch.testing.assert_close(trunk(x), trunk.grid(x).flatten(2).mean(2))
+    torch.testing.assert_close(trunk(x), trunk.lower(x, 9).flatten(2).mean(2))
 
 
 def test_bytes_and_floats_agree() -> None:
@@ -79,28 +79,28 @@ def test_bytes_and_floats_agree() -> None:
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_folding_keeps_the_output(variant: str) -> None:
     trunk, x = ours(variant), pictures(1, 97, 97)
-    before = trunk.grid(x)
+    before = trunk.lower(x, 9)
     folded = trunk.fold()
     assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in folded.modules())
-    torch.testing.assert_close(folded.grid(x), before, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(folded.lower(x, 9), before, rtol=1e-4, atol=1e-4)
 
 
 def test_folding_twice_is_folding_once() -> None:
     trunk, x = ours(), pictures(1, 64, 64)
-    once = trunk.fold().grid(x)
-    assert torch.equal(trunk.fold().grid(x), once)
+    once = trunk.fold().lower(x, 9)
+    assert torch.equal(trunk.fold().lower(x, 9), once)
 
 
 def test_a_model_built_folded_takes_folded_weights() -> None:
     folded, x = ours().fold(), pictures(1, 64, 64)
     built = EfficientNetLite("lite0", folded=True).eval()
     built.load_state_dict(folded.state_dict())
-    assert torch.equal(built.grid(x), folded.grid(x))
+    assert torch.equal(built.lower(x, 9), folded.lower(x, 9))
 
 
 def test_a_folded_model_gives_the_same_in_training_as_in_evaluation() -> None:
     trunk, x = ours().fold(), pictures(1, 64, 64)
-    assert torch.equal(trunk.train().grid(x), trunk.eval().grid(x))
+    assert torch.equal(trunk.train().lower(x, 9), trunk.eval().lower(x, 9))
 
 
 def test_weights_of_another_variant_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ units, E embedding, T steps, M beams, S picture side in pixels.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
@@ -26,6 +27,23 @@ if TYPE_CHECKING:
     from semreg.model.trunks import TimmTrunk
 
 PRIOR = 0.01  # what the concept layer says of every concept before it has learnt anything
+
+
+@dataclass(frozen=True)
+class Halfway:
+    """B pictures on their way through the built-in trunk, where its first parts are fixed and need not be run again.
+
+    Attributes:
+        grid: (B, C, h, w) what the first `parts` parts made of them.
+        parts: how many are behind them.
+    """
+
+    grid: Tensor
+    parts: int
+
+    def to(self, device: torch.device) -> Halfway:
+        """The same on a device, in single precision."""
+        return Halfway(self.grid.to(device, torch.float32), self.parts)
 
 
 class Taught(NamedTuple):
@@ -67,11 +85,13 @@ class CnnRnn(nn.Module):
         nn.init.normal_(self.semantic.weight, std=0.01)
         nn.init.constant_(self.semantic.bias, -torch.log(torch.tensor(1 / PRIOR - 1)).item())
 
-    def encode(self, pictures: Tensor, mirror: bool = False) -> Encoding:
+    def encode(self, pictures: Tensor | Halfway, mirror: bool = False) -> Encoding:
         """See: pictures (B, 3, S, S), 0..255 in RGB, to features, concept logits and s_hat.
 
         With `mirror` the features are the mean of a picture's and its mirror image's.
         """
+        if isinstance(pictures, Halfway):
+            return self.recognise(self.trunk.upper(pictures.grid, pictures.parts))
         features = self.trunk(pictures)
         return self.recognise((features + self.trunk(pictures.flip(3))) / 2 if mirror else features)
 
@@ -88,7 +108,7 @@ class CnnRnn(nn.Module):
 
     def forward(
         self,
-        source: Tensor | Encoding,
+        source: Tensor | Halfway | Encoding,
         paths: Mapping[str, Tensor],
         stop_gradient: bool = False,
         arrange: Mapping[str, Arrange] | None = None,

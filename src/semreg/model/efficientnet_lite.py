@@ -143,17 +143,23 @@ class EfficientNetLite(nn.Module):
                 module.fold()
         return self
 
-    def grid(self, pictures: Tensor) -> Tensor:
-        """Map pictures (B, 3, S, S), 0..255 in RGB, to the last grid of features (B, D, S / 32, S / 32)."""
+    def lower(self, pictures: Tensor, parts: int) -> Tensor:
+        """Map pictures (B, 3, S, S), 0..255 in RGB, to the grid (B, C, h, w) behind the first `parts` parts."""
         x = (pictures.to(self.stem.conv.weight.dtype) - self.mean) / self.deviation
         x = x.contiguous(memory_format=torch.channels_last)
-        for part in self.parts():
+        for part in self.parts()[:parts]:
             x = part(x)
         return x
 
+    def upper(self, grid: Tensor, parts: int) -> Tensor:
+        """Map the output of `lower` to features phi(I) (B, D) by the other parts."""
+        for part in self.parts()[parts:]:
+            grid = part(grid)
+        return grid.mean(dim=(2, 3))
+
     def forward(self, pictures: Tensor) -> Tensor:
         """Map pictures (B, 3, S, S), 0..255 in RGB, to features phi(I) (B, D)."""
-        return self.grid(pictures).mean(dim=(2, 3))
+        return self.upper(self.lower(pictures, 0), 0)
 
 
 def imagenet_weights(variant: str) -> dict[str, Tensor]:

@@ -30,6 +30,14 @@ class Trunk(Protocol):
         """The trunk from input to output in a few parts, for freezing the first ones."""
         ...
 
+    def lower(self, pictures: Tensor, parts: int) -> Tensor:
+        """What the first `parts` parts make of pictures."""
+        ...
+
+    def upper(self, grid: Tensor, parts: int) -> Tensor:
+        """Features from what the first `parts` parts have made."""
+        ...
+
 
 class TimmTrunk(nn.Module):
     """A timm model without its classifier; brings its own mean and deviation, so that it too takes 0..255.
@@ -62,6 +70,16 @@ class TimmTrunk(nn.Module):
     def parts(self) -> list[nn.Module]:
         """The network's own top-level parts, from input to output."""
         return list(self.network.children())
+
+    def lower(self, pictures: Tensor, parts: int) -> Tensor:
+        """Not for these: how the parts of a timm model hang together is its own affair.
+
+        Raises:
+            SemregError: always.
+        """
+        raise SemregError("only lite0, lite1 and lite2 can be run in two halves: set views: 0 for a timm trunk")
+
+    upper = lower
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Map pictures (B, 3, S, S), 0..255 in RGB, to features phi(I) (B, D)."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
-from torch import Tensor
+from torch import Tensor, nn
 
 from semreg.data.images import Preprocessing
 from semreg.data.loader import in_order, picture_batches
@@ -46,7 +46,8 @@ def look(
     """
     model.eval()
     device = next(model.parameters()).device
-    kept = None if cache is None else cache / f"features-{_key(model, paths, preprocessing, mirror)}.safetensors"
+    name = fingerprint([model.trunk], paths, preprocessing, mirror)
+    kept = None if cache is None else cache / f"features-{name}.safetensors"
     if kept is not None and (known := _read(kept)) is not None:
         return known.to(device)
     log.start_bar(f"looking at {what}", len(paths))
@@ -71,11 +72,13 @@ def _read(path: Path) -> Tensor | None:
         return None
 
 
-def _key(model: CnnRnn, paths: Sequence[Path], preprocessing: Preprocessing, mirror: bool) -> str:
-    """Follows from everything that decides the features: weights, pictures (by name, size and time), preprocessing."""
-    digest = hashlib.sha256(f"{preprocessing} {mirror}".encode())
-    for name, value in model.trunk.state_dict().items():
-        digest.update(name.encode() + value.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
+def fingerprint(modules: Iterable[nn.Module], paths: Sequence[Path], *facts: object) -> str:
+    """Follows from all that decides what is seen: weights, pictures (by name, size and time), and other facts."""
+    digest = hashlib.sha256(repr(facts).encode())
+    for number, module in enumerate(modules):
+        for name, value in module.state_dict().items():
+            digest.update(f"{number}.{name}".encode())
+            digest.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
     for path in paths:
         status = path.stat()
         digest.update(f"{path.absolute()} {status.st_size} {status.st_mtime_ns}\n".encode(errors="surrogateescape"))

@@ -190,6 +190,8 @@ class VisionSettings(StageSettings):
         trunk_learning_rate: of the trunk, at its highest.
         freeze: first parts of the trunk that do not learn (lite: stem, seven stages, head).
         augmentation: what happens to the pictures.
+        views: where parts are frozen: so many augmented views of each picture go through them once and are kept (in
+            memory, or in data.cache), and epochs take turns with them; 0 draws a new view in every epoch.
         unary_loss: L_u, as asymmetric loss or binary cross-entropy.
         unary_weight: factor of L_u; 0 leaves the regularisation out.
     """
@@ -197,6 +199,7 @@ class VisionSettings(StageSettings):
     trunk_learning_rate: Positive = 3e-4
     freeze: Annotated[int, Field(ge=0)] = 4
     augmentation: AugmentationSettings = AugmentationSettings()
+    views: Annotated[int, Field(ge=0)] = 0
     unary_loss: Literal["asymmetric", "binary_cross_entropy"] = "asymmetric"
     unary_weight: Annotated[float, Field(ge=0)] = 1.0
 
@@ -280,6 +283,10 @@ class Recipe(Settings):
         if not self.forms or len(set(self.forms)) != len(self.forms):
             raise ValueError("forms must name tags, caption or both, each once: write forms: [tags, caption]")
         for number, stage in enumerate(self.stages):
+            if isinstance(stage, VisionSettings) and stage.views and self.trunk.batchnorm == "trained":
+                raise ValueError(
+                    f"stages.{number}.views needs parts that stay as they are: set trunk.batchnorm: folded"
+                )
             wanted = getattr(stage, "forms", None) or ()
             if extra := set(wanted) - set(self.forms):
                 raise ValueError(f"stages.{number}.forms names {', '.join(extra)}: add it to forms")

@@ -94,7 +94,9 @@ def _run(recipe: Recipe, folder: Path, start: tuple[Progress, dict[str, Any]] | 
     train_records, validation_records = split_records(records, recipe)
     accelerator = Accelerator(
         mixed_precision="no" if recipe.precision == "fp32" else "bf16",
-        cpu=not torch.cuda.is_available(),  # said, or several processes on CPUs would not find each other
+        cpu=not (
+            torch.cuda.is_available() or torch.backends.mps.is_available()
+        ),  # said, or several processes on CPUs would not find each other
     )
     first = accelerator.is_main_process
     if first:

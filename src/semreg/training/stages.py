@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from semreg.data.images import Preprocessing
 from semreg.data.loader import picture_batches
 from semreg.data.vocabulary import PADDING, SPECIAL
-from semreg.model.cnn_rnn import CnnRnn, Taught
+from semreg.model.cnn_rnn import CnnRnn, Halfway, Taught
 from semreg.model.interfaces import Encoding
 from semreg.model.losses import UNARY_LOSSES, any_remaining_loss, relational_loss
 from semreg.model.orders import Arrange, arrangement
@@ -29,6 +29,7 @@ from semreg.training.recipe import (
     VisionSettings,
 )
 from semreg.training.validation import validate_concepts, validate_forms
+from semreg.training.views import Views
 
 FOLLOW = 0.02  # share of an embedding's mean and deviation that each batch replaces where the CNN starts from scratch
 
@@ -138,8 +139,24 @@ class _Vision:
         self.vision = settings
         freeze(model.trunk, settings.freeze)
         model.semantic.requires_grad_(True)
+        data = setting.recipe.data
+        self.views = Views(
+            model,
+            settings.freeze,
+            settings.views,
+            setting.train.paths,
+            setting.preprocessing,
+            settings.augmentation.build(),
+            seed=data.seed,
+            log=setting.log,
+            workers=data.workers,
+            cache=data.cache,
+        )
 
-    def _pictures(self, epoch: int, chosen: Sequence[Sequence[int]]) -> Iterator[Tensor]:
+    def _pictures(self, epoch: int, chosen: Sequence[Sequence[int]]) -> Iterator[Tensor | Halfway]:
+        """The pictures of each batch, augmented; from the views where there are some."""
+        if self.vision.views:
+            return (self.views.batch(epoch, batch) for batch in chosen)
         return picture_batches(
             self.setting.train.paths,
             [[(epoch, index) for index in batch] for batch in chosen],
