@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +18,7 @@ from safetensors.torch import load_file
 
 from semreg.data.records import read_records
 from semreg.errors import SemregError
-from semreg.model_folder import read_config
+from semreg.model_folder import load_model, read_config
 from semreg.training import run
 from semreg.training.recipe import Recipe, load_recipe
 
@@ -247,3 +250,20 @@ def test_accumulated_steps_learn_what_one_large_batch_would(recipe_file: Path, t
         found.append(weights(tmp_path / str(accumulate)))
     for name in found[0]:
         torch.testing.assert_close(found[0][name].float(), found[1][name].float(), atol=2e-3, rtol=1e-2)
+
+
+@pytest.mark.slow
+def test_two_processes_train_as_one_does(recipe_file: Path, tmp_path: Path) -> None:
+    """torchrun on CPUs: both see halves of the same batches, and the model is one process's to rounding."""
+    changes = ["stages=[{kind: concepts, epochs: 2, batch: 4, freeze: 8}]", "trunk.dropout=0.0", "data.test=null"]
+    one = run.train(load_recipe(recipe_file, changes), tmp_path / "one")
+    options = [argument for change in changes for argument in ("--set", change)]
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "29511"]
+    command += ["-m", "semreg", "train", str(recipe_file), *options, "--output", str(tmp_path / "two")]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr
+    log = [json.loads(line) for line in (tmp_path / "two" / "log.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert log[0]["processes"] == 2 and sum(event["event"] == "update" for event in log) == 6
+    weights = [load_model(folder)[0].semantic.weight for folder in (one, tmp_path / "two" / "model")]
+    torch.testing.assert_close(weights[0], weights[1], atol=2e-4, rtol=1e-2)
