@@ -21,7 +21,14 @@ _SETS = (
     "The model tells what is probable enough by RNN and concept layer together; beside it the RNN's path alone, the 3 "
 )
 _SETS += "most probable labels, and the concept layer alone, at its tuned threshold and at 0.5."
-_SET_NAMES = {"own": "the model", "path": "RNN alone", "concepts": "concepts", "concepts at 0.5": "at 0.5"}
+_SET_NAMES = {
+    "own": "the model",
+    "path": "RNN alone",
+    "concepts": "concepts",
+    "concepts at 0.5": "concepts at 0.5",
+    "concepts top 3": "concepts, top 3",
+}
+_PLOTTED = ("own", "path", "top 3", "concepts")  # the sets that have a mark among the curves
 _CURVE_POINTS = 150
 _BARS, _IN_A_PLOT = 30, 10  # classes with a bar; the others are in the table
 _PICTURES = 8  # best and worst pictures of each
@@ -93,7 +100,7 @@ def _precision_recall(tags: Tags, sets: dict[str, dict[str, float]]) -> str:
     lines = [Line("tag scores", _curve(tags.scores, tags.true))]
     if tags.concepts is not None:
         lines.append(Line("concept layer alone", _curve(tags.concepts, tags.true)))
-    marks = [(_SET_NAMES.get(name, name), row["O-R"], row["O-P"]) for name, row in sets.items() if "0.5" not in name]
+    marks = [(_SET_NAMES.get(name, name), row["O-R"], row["O-P"]) for name, row in sets.items() if name in _PLOTTED]
     return draw(Plot("Precision and recall", "O-R, recall", "O-P, precision", lines, marks, (0, 1), (0, 1)))
 
 
