@@ -17,12 +17,11 @@ from semreg.annotation import Annotation, Caption, Concept, Tag
 from semreg.data.images import Source, prepare, read_picture
 from semreg.data.vocabulary import NEVER_PRODUCED, PADDING, SPECIAL, START, STOP
 from semreg.decoding import Hypotheses, beam_search, search_for
-from semreg.decoding.tag_scores import combine
+from semreg.decoding.tag_scores import combine, evidence_of_paths
 from semreg.errors import PictureError, SemregError
 from semreg.model.cnn_rnn import CnnRnn
-from semreg.model.decoder import path_probabilities
 from semreg.model.interfaces import Encoding
-from semreg.model_folder import ModelConfig, find_model, fingerprint, load_model
+from semreg.model_folder import ModelConfig, TagScoreConfig, find_model, fingerprint, load_model
 
 DEFAULT_MODEL = Path(__file__).with_name("default_model")
 CONCEPT_FLOOR = 0.05  # concepts less probable than this are not worth telling
@@ -179,16 +178,12 @@ class Annotator:
         return Prediction(encoding.concepts, path, scores, captions)
 
     def _tags(self, encoding: Encoding, options: Options) -> tuple[list[list[int]], Tensor]:
-        found = self._search("tags", encoding, options.beams, 1)
-        path, lengths = found.tokens[:, 0], found.lengths[:, 0]
-        start = torch.full_like(path[:, :1], START)
-        steps = int(lengths.max()) + 1  # with the one at which the path stopped
-        tokens = torch.cat([start, path], 1)[:, :steps]
-        best = path_probabilities(self.model.decoder("tags"), encoding, tokens, lengths + 1)
+        setting = self.config.tag_score or TagScoreConfig()
+        found = self._search("tags", encoding, options.beams, min(setting.paths, options.beams))
+        evidence = evidence_of_paths(self.model.decoder("tags"), encoding, found, START)
         concepts = None if self._label_concepts is None else encoding.concepts[:, self._label_concepts]
-        setting = self.config.tag_score
-        weights = (setting.path, setting.concept, setting.bias) if setting else (1.0, 0.0, 0.0)
-        scores = combine(best[:, len(SPECIAL) :], concepts, weights)  # (B, L)
+        weights = (setting.path, setting.concept, setting.bias)
+        scores = combine(evidence[:, len(SPECIAL) :], concepts, weights)  # (B, L)
         return [[token - len(SPECIAL) for token in row[0]] for row in found.lists()], scores
 
     def _search(self, form: str, encoding: Encoding, beams: int, n_best: int) -> Hypotheses:

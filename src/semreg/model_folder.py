@@ -75,13 +75,14 @@ class DecoderConfig(_Settings):
 class TagScoreConfig(_Settings):
     """A tag's probability: sigmoid(path * logit(p) + concept * logit(s_hat) + bias), and from where on it is kept.
 
-    p is the largest probability of the tag over the steps of the RNN's path, s_hat the concept layer's. The threshold
-    is one for all labels, or one for each.
+    p is the largest probability of the tag over the steps of the RNN's path, s_hat the concept layer's. The `paths`
+    best that the beam search finds count, by their probability. The threshold is one for all labels, or one for each.
     """
 
     path: float = 1.0
     concept: float = 0.0
     bias: float = 0.0
+    paths: int = 1
     threshold: float | tuple[float, ...] = 0.5
 
 

@@ -8,7 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from semreg.decoding.tag_scores import calibrate, combine
+from semreg.decoding.search import Hypotheses
+from semreg.decoding.tag_scores import calibrate, combine, evidence_of_paths
+from semreg.model.decoder import Decoder, path_probabilities
+from semreg.model.interfaces import Encoding, StateInterface
 
 
 def drawn(pictures: int, labels: int, seed: int = 0, peak: float = 2.0) -> tuple[Tensor, Tensor, torch.Generator]:
@@ -99,3 +102,36 @@ def test_without_concepts_their_weight_has_no_effect() -> None:
 def test_other_precisions_are_taken_too(dtype: torch.dtype) -> None:
     path = torch.tensor([[0.25, 0.5, 0.75]])
     torch.testing.assert_close(combine(path.to(dtype), path.to(dtype), (1, 0, 0)).float(), path, rtol=1e-2, atol=1e-2)
+
+
+@pytest.fixture
+def decoder() -> Decoder:
+    torch.manual_seed(0)
+    return Decoder(StateInterface(3, 5, 6), 9, 5, 6).eval()
+
+
+def seen(pictures: int) -> Encoding:
+    features = torch.randn(pictures, 3, generator=torch.Generator().manual_seed(1))
+    return Encoding(features, features, features.sigmoid())
+
+
+def test_the_evidence_of_one_path_is_its_own(decoder: Decoder) -> None:
+    tokens = torch.tensor([[[4, 5, 0]], [[6, 0, 0]]])
+    lengths = torch.tensor([[2], [1]])
+    found = Hypotheses(tokens, lengths, torch.tensor([[-0.5], [-0.9]]), torch.tensor([[True], [True]]))
+    expected = path_probabilities(decoder, seen(2), torch.tensor([[1, 4, 5], [1, 6, 0]]), torch.tensor([3, 2]))
+    torch.testing.assert_close(evidence_of_paths(decoder, seen(2), found, start=1), expected)
+
+
+def test_several_paths_count_by_their_probability_and_those_not_found_not_at_all(decoder: Decoder) -> None:
+    tokens = torch.tensor([[[4, 5], [6, 0], [0, 0]]])
+    lengths, ended = torch.tensor([[2, 1, 0]]), torch.tensor([[True, True, False]])
+    scores = torch.tensor([[-0.2, -0.6, float("-inf")]])  # means: log-probabilities -0.6 of 3 tokens, -1.2 of 2
+    alone = [
+        path_probabilities(decoder, seen(1), torch.tensor([row]), torch.tensor([len(row)]))
+        for row in ([1, 4, 5], [1, 6])
+    ]
+    weights = torch.tensor([-0.6, -1.2]).softmax(0)
+    expected = weights[0] * alone[0] + weights[1] * alone[1]
+    found = evidence_of_paths(decoder, seen(1), Hypotheses(tokens, lengths, scores, ended), start=1)
+    torch.testing.assert_close(found, expected)

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from semreg.data.vocabulary import PADDING, SPECIAL, START
-from semreg.decoding.tag_scores import calibrate, combine
+from semreg.data.vocabulary import NEVER_PRODUCED, PADDING, SPECIAL, START, STOP
+from semreg.decoding import beam_search, search_for
+from semreg.decoding.tag_scores import calibrate, combine, evidence_of_paths
 from semreg.evaluation import choose_threshold
 from semreg.model.cnn_rnn import CnnRnn
-from semreg.model.decoder import path_probabilities
 from semreg.model.interfaces import Encoding
 from semreg.model_folder import ModelConfig, TagScoreConfig
 from semreg.training.examples import Examples
 from semreg.training.recipe import Recipe
-from semreg.training.validation import BATCH, decode, slice_encoding
+from semreg.training.validation import BATCH, slice_encoding
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def calibrated(
         "concept_threshold": choose_threshold(concepts, validation.truth, metric, recipe.tags.per, counts.concepts)
     }
     if "tags" in config.decoders and validation.labels is not None and counts.labels is not None:
-        path = path_scores(model, config, seen, recipe.beams)
+        path = path_scores(model, config, seen, recipe.beams, recipe.tags.paths)
         known = known_concepts(config, concepts)
         a, b, c = weights = calibrate(path, known, validation.labels)
         threshold: float | tuple[float, ...]
@@ -57,23 +57,24 @@ def calibrated(
             threshold = choose_threshold(scores, validation.labels, wanted, recipe.tags.per, counts.labels)
         else:
             threshold = wanted
-        changes["tag_score"] = TagScoreConfig(path=a, concept=b, bias=c, threshold=threshold)
+        changes["tag_score"] = TagScoreConfig(path=a, concept=b, bias=c, paths=recipe.tags.paths, threshold=threshold)
     return config.model_copy(update=changes)
 
 
-def path_scores(model: CnnRnn, config: ModelConfig, seen: Encoding, beams: int) -> Tensor:
-    """The largest probability of every label over the steps of the path that the search takes, (N, L)."""
-    sequences = decode(model, "tags", seen, config.decoders["tags"].max_length, beams)
-    scores = []
-    for first in range(0, len(sequences), BATCH):
-        part = sequences[first : first + BATCH]
-        length = max(len(row) for row in part) + 1
-        tokens = torch.tensor([[START, *row] + [PADDING] * (length - 1 - len(row)) for row in part])
-        lengths = torch.tensor([len(row) + 1 for row in part])
-        encoding = slice_encoding(seen, first, first + BATCH)
-        device = encoding.concepts.device
-        found = path_probabilities(model.decoder("tags"), encoding, tokens.to(device), lengths.to(device))
-        scores.append(found[:, len(SPECIAL) :].float().cpu())
+def path_scores(model: CnnRnn, config: ModelConfig, seen: Encoding, beams: int, paths: int) -> Tensor:
+    """How probable the RNN finds every label, (N, L): see `evidence_of_paths`."""
+    decoder, scores = model.decoder("tags"), []
+    search = search_for(
+        "tags",
+        max_length=config.decoders["tags"].max_length,
+        never=NEVER_PRODUCED,
+        beams=beams,
+        n_best=min(paths, beams),
+    )
+    for first in range(0, len(seen.concepts), BATCH):
+        part = slice_encoding(seen, first, first + BATCH)
+        found = beam_search(decoder, part, search, start=START, stop=STOP, padding=PADDING)
+        scores.append(evidence_of_paths(decoder, part, found, START)[:, len(SPECIAL) :].float().cpu())
     return torch.cat(scores)
 
 

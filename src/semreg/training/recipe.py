@@ -77,6 +77,7 @@ class TagSettings(Settings):
         threshold: from which probability on a tag is told: the one that is best on the validation data for the
             overall F1 (pooled), the harmonic mean of per-class precision and recall, or the mean of both; or a
             probability, such as 0.4 for few and confident tags.
+        paths: how many of the paths that the beam search finds count for a tag's probability; at most `beams` do.
         per: whether that threshold is one for "all" tags, lower for rare ones by their "frequency" in training (how
             much lower is tuned too), or one for each "class", drawn towards the common one where positives are few.
     """
@@ -86,6 +87,7 @@ class TagSettings(Settings):
         "rare-first"
     )
     threshold: Literal["O-F1", "C-F1", "mean"] | Annotated[float, Field(gt=0, lt=1)] = "mean"
+    paths: Count = 3
     per: Literal["all", "frequency", "class"] = "all"
 
 
