@@ -56,6 +56,11 @@ def test_changes_reach_groups_and_stages(recipe_file: Path) -> None:
     assert recipe.tags.order == "alphabetical"
 
 
+def test_true_concepts_may_be_written_without_quotes(recipe_file: Path) -> None:
+    for value in ("true", "'true'"):
+        assert load_recipe(recipe_file, [f"stages.1.concepts={value}"]).stages[1].concepts == "true"  # type: ignore[union-attr]
+
+
 def test_files_that_are_no_recipe_are_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(SemregError, match="cannot be read"):
         load_recipe(tmp_path / "none.yaml")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from semreg.data.augmentation import Augmentation
 from semreg.errors import SemregError
@@ -229,6 +229,12 @@ class RelationsStage(StageSettings):
     smoothing: Share = 0.0
     batch: Count = 64
     learning_rate: Positive = 2e-3
+
+    @field_validator("concepts", mode="before")
+    @classmethod
+    def _word(cls, value: Any) -> Any:
+        """What YAML reads as a truth value is the word here."""
+        return "true" if value is True else value
 
 
 class JointStage(VisionSettings):
