@@ -92,7 +92,8 @@ def test_other_settings_are_refused_in_the_same_folder(folder: Path, recipe_file
 @pytest.mark.slow
 def test_a_comparison_that_was_stopped_goes_on(recipe_file: Path, tmp_path: Path) -> None:
     arguments = [str(recipe_file), *SMALL, "--set", "stages.0.epochs=40", "--output", str(tmp_path / "out")]
-    process = subprocess.Popen([*COMMAND, *arguments], stderr=subprocess.PIPE, text=True, env=ENVIRONMENT)
+    in_background = ["sh", "-c", "trap '' INT; exec \"$@\"", "sh", *COMMAND, *arguments]  # as a script's `&` has it
+    process = subprocess.Popen(in_background, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT)
     checkpoint = tmp_path / "out" / "cnn" / "checkpoint.pt"
     for _ in range(1200):
         if checkpoint.exists():

@@ -74,7 +74,8 @@ def compare(
         raise SemregError(f"--jobs must be at most {cores}, the machine's cores, is {jobs}")
     folder = output or Path("runs") / f"compare-{settings.name}"
     keep_freed_memory()
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))  # the runs write checkpoints
+    for number in (signal.SIGINT, signal.SIGTERM):  # both, also where the shell has a background job ignore Ctrl-C
+        signal.signal(number, _stop)
 
     total = finished = 0
 
@@ -101,6 +102,11 @@ def compare(
     )
     typer.echo((folder / TABLE).read_text(encoding="utf-8"))
     typer.echo(f"everything is in {folder}", err=True)
+
+
+def _stop(*_: object) -> None:
+    """End by the way of Ctrl-C: the runs write their checkpoints first."""
+    raise KeyboardInterrupt
 
 
 def _names(text: str) -> list[str]:
