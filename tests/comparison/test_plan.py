@@ -49,6 +49,7 @@ def test_the_shared_cnn_learns_concepts_and_the_variants_the_rest(recipe: Recipe
     assert [stage.kind for stage in cnn_recipe(recipe, FOLDER).stages] == ["concepts"]
     fine, end = (plan(recipe, FOLDER, CNN, seeds=1, ways=[way])[0].recipe for way in ("fine-tuned", "end-to-end"))
     assert [stage.kind for stage in fine.stages] == ["relations", "joint"] and fine.init == CNN
+    assert not fine.init_decoders  # the semantic interface would begin with one that has been taught
     assert [stage.kind for stage in end.stages] == ["joint"] and end.init is None
     first, whole = recipe.stages[0], end.stages[0]
     for name in ("epochs", "batch", "learning_rate", "trunk_learning_rate", "freeze", "augmentation", "average"):

@@ -71,6 +71,15 @@ def test_another_interface_keeps_the_trunk_and_the_concepts_alone(recipe_file: P
     assert changed == {"trunk", "semantic"} and "decoder" not in told
 
 
+def test_decoders_may_be_left_out(recipe_file: Path, model_folder: Path) -> None:
+    """So that in a comparison no interface begins with what another run has taught its decoder."""
+    model, config = fresh(load_recipe(recipe_file))
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    told = carry_over(model, config, model_folder, decoders=False)
+    changed = {name.split(".")[0] for name, value in model.state_dict().items() if not torch.equal(value, before[name])}
+    assert changed == {"trunk", "semantic"} and "decoder" not in told
+
+
 def test_another_trunk_is_refused(recipe_file: Path, model_folder: Path) -> None:
     model, config = fresh(load_recipe(recipe_file, ["trunk.batchnorm=frozen"]))
     with pytest.raises(SemregError, match=r"lite0 with batch normalisation.* has lite0: set trunk"):

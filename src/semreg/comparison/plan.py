@@ -89,7 +89,7 @@ def plan(
                     "decoder": recipe.decoder.model_copy(update={"interface": interface}),
                 }
                 if way == FINE_TUNED:
-                    changes |= {"init": cnn, "stages": _later_stages(recipe)}
+                    changes |= {"init": cnn, "init_decoders": False, "stages": _later_stages(recipe)}
                 else:
                     changes |= {"init": None, "stages": (_end_to_end(recipe, interface),)}
                 variants.append(Variant(way, interface, seed, shared.model_copy(update=changes)))

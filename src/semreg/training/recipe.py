@@ -269,6 +269,7 @@ class Recipe(Settings):
         precision: "fp32", or "bf16" where the device is fast at it.
         beams: width of the beam search in the report at the end.
         init: a model folder; every part of it that fits is where this run starts from.
+        init_decoders: whether that holds for its decoders too, or for trunk and concepts alone.
     """
 
     name: str
@@ -277,6 +278,7 @@ class Recipe(Settings):
     precision: Literal["fp32", "bf16"] = "fp32"
     beams: Count = 3
     init: Path | None = None
+    init_decoders: bool = True
     data: DataSettings
     preprocessing: PreprocessingConfig = PreprocessingConfig()
     concepts: ConceptSettings = ConceptSettings()

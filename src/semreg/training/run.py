@@ -125,7 +125,7 @@ def _run(recipe: Recipe, folder: Path, start: tuple[Progress, dict[str, Any]] | 
         if states:
             _load(model, states.pop("model"), folder)
         elif recipe.init is not None:
-            log.say(carry_over(model, config, recipe.init))
+            log.say(carry_over(model, config, recipe.init, decoders=recipe.init_decoders))
         setting = Setting(
             recipe,
             train_set,
@@ -280,7 +280,7 @@ def summary(recipe: Recipe, progress: Progress, train: Examples, validation: Exa
         "validation_pictures": len(validation),
         "updates": progress.updates,
         "minutes": round(progress.seconds / 60, 1),
-        "recipe": json.loads(recipe.model_dump_json(exclude={"data": {"folder", "workers", "cache"}, "init": True})),
+        "recipe": json.loads(recipe.model_dump_json(exclude={"data": {"folder", "workers", "cache"}, "init": True, "init_decoders": True})),
     }
 
 

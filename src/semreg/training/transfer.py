@@ -14,7 +14,7 @@ from semreg.model.cnn_rnn import CnnRnn
 from semreg.model_folder import DecoderConfig, Form, ModelConfig, read_config, read_weights_as_saved
 
 
-def carry_over(model: CnnRnn, config: ModelConfig, folder: Path) -> str:
+def carry_over(model: CnnRnn, config: ModelConfig, folder: Path, *, decoders: bool = True) -> str:
     """Give a new model whatever weights of a finished one fit, in place.
 
     The trunk, the semantic layer's rows of concepts that both name, and the decoders: an LSTM of the same sizes with
@@ -24,6 +24,7 @@ def carry_over(model: CnnRnn, config: ModelConfig, folder: Path) -> str:
         model: freshly built.
         config: its description.
         folder: of the finished model.
+        decoders: whether they are carried over too, or trunk and concepts alone.
 
     Returns:
         A sentence that says what was carried over.
@@ -46,7 +47,7 @@ def carry_over(model: CnnRnn, config: ModelConfig, folder: Path) -> str:
         fitted[name] = _rows(own[name], weights[name], concepts)
     told = [f"{source.name}'s trunk", f"{len(concepts)} of {len(config.concepts)} concepts"]
     for form, decoder in config.decoders.items():
-        if (other := source.decoders.get(form)) is not None and _alike(decoder, other):
+        if decoders and (other := source.decoders.get(form)) is not None and _alike(decoder, other):
             fitted |= _decoder(form, own, weights, decoder, other, concepts)
             known = len(_pairs(decoder.words, other.words))
             told.append(f"the {form} decoder with {known} of {len(decoder.words)} words")
