@@ -280,7 +280,11 @@ def summary(recipe: Recipe, progress: Progress, train: Examples, validation: Exa
         "validation_pictures": len(validation),
         "updates": progress.updates,
         "minutes": round(progress.seconds / 60, 1),
-        "recipe": json.loads(recipe.model_dump_json(exclude={"data": {"folder", "workers", "cache"}, "init": True, "init_decoders": True})),
+        "recipe": json.loads(
+            recipe.model_dump_json(
+                exclude={"data": {"folder", "workers", "cache"}, "init": True, "init_decoders": True}
+            )
+        ),
     }
 
 
