@@ -94,11 +94,16 @@ def compare(
 
 def _claim(folder: Path, recipe: Recipe, cnn: Path | None) -> None:
     """Note what is compared here, and refuse a folder where something else is."""
-    shared = recipe.model_copy(update={"seed": 0})
-    settings = {"recipe": json.loads(shared.model_dump_json()), "cnn": None if cnn is None else str(cnn.absolute())}
+    shared, trunk = recipe.model_copy(update={"seed": 0}), None if cnn is None else str(cnn.absolute())
+    settings = {"recipe": json.loads(shared.model_dump_json()), "cnn": trunk}
     path = folder / SETTINGS
     if path.is_file():
-        if json.loads(path.read_text(encoding="utf-8")) != settings:
+        before = json.loads(path.read_text(encoding="utf-8"))
+        # Read as a recipe: settings that are newer than the comparison have their defaults there.
+        if (
+            Recipe.model_validate(before["recipe"]) != Recipe.model_validate(settings["recipe"])
+            or before["cnn"] != trunk
+        ):
             raise SemregError(f"{str(folder)!r} holds a comparison with other settings: name another --output")
         return
     folder.mkdir(parents=True, exist_ok=True)
