@@ -47,6 +47,8 @@ def _tags(interfaces: dict[str, Any]) -> list[str]:
                 [NAMES[key], *(_cell(row[c], 1 if c == "N+" else 100, 0 if c == "N+" else 1) for c in TAG_COLUMNS)]
                 for key, row in rows.items()
             ]
+            if name.startswith("concepts") and len({tuple(row[1:]) for row in cells}) == 1 < len(cells):
+                cells = [["the same for all", *cells[0][1:]]]
             lines += [f"Tags, percent: {title}.", "", *_grid(["", *TAG_COLUMNS], cells), ""]
     return lines
 
