@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -117,8 +117,12 @@ def test_thresholds_by_frequency_are_lower_for_rarer_classes_where_that_helps() 
     assert tagging_scores(scores >= found, true)["C-F1"] > one + 0.05
 
 
+ZEROS = np.array([[0.0, 0.0, 0.0], [0.125, 0.125, 0.125]], dtype=np.float32)
+
+
 @settings(max_examples=50, deadline=None)
 @given(tables)
+@example(drawn=(ZEROS, np.array([[False, True, False], [True, True, True]])))  # scores of 0 that had better be told
 @pytest.mark.parametrize("metric", METRICS)
 def test_thresholds_by_frequency_are_never_worse_than_one(metric: str, drawn: tuple[np.ndarray, np.ndarray]) -> None:
     scores, true = drawn

@@ -110,15 +110,16 @@ def tune_by_frequency(
     rarity = np.log((known + 1) / (known.max() + 1))  # (K,) 0 for the commonest class, below for the others
     limit = _LARGEST_ODDS
     odds = np.clip(np.log(np.maximum(values, 1e-300)) - np.log1p(-np.minimum(values, 1 - 1e-16)), -limit, limit)
-    best, thresholds = -1.0, np.zeros(0)
+    best, floors = -1.0, np.zeros(0)
     for share in _SHARES:
         shifted = odds - share * rarity
         cut = tune_threshold(shifted, labels, metric)
         quality = _quality(shifted >= cut, labels, metric)
         if quality > best + 1e-12:
-            best, thresholds = quality, 1 / (1 + np.exp(-(cut + share * rarity)))
+            best, floors = quality, cut + share * rarity
     # A cut at a score itself must not be lifted above it by rounding; a score of 0 stands at the lower limit.
-    return np.asarray(np.where(thresholds < np.exp(1 - limit), 0.0, thresholds * (1 - 1e-12)), dtype=np.float64)
+    thresholds = np.where(floors <= 1e-9 - limit, 0.0, (1 - 1e-12) / (1 + np.exp(-floors)))
+    return np.asarray(thresholds, dtype=np.float64)
 
 
 def choose_threshold(
