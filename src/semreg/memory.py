@@ -1,4 +1,4 @@
-"""Memory that the C library keeps instead of handing it back after every layer: twice the speed of a CNN on a CPU."""
+"""Memory that the C library keeps instead of handing it back after every layer: a CNN on a CPU waits less."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ def keep_freed_memory() -> bool:
     """Tell glibc to keep freed memory for the process; for commands that are about to run a CNN.
 
     A convolution's output of some megabytes is otherwise fetched from the kernel, page by page, and returned when
-    the next layer is done with it: for an EfficientNet that takes as long as the arithmetic. The process then holds
-    what it once needed at its peak. It is a setting of the whole process, so the commands make it, not the library.
+    the next layer is done with it, which takes a good part of its time. The process then holds what it once needed at
+    its peak. It is a setting of the whole process, so the commands make it, not the library.
 
     Returns:
         Whether it took effect: with other C libraries nothing is done.
