@@ -142,3 +142,23 @@ def test_how_a_threshold_is_chosen_must_be_known() -> None:
         choose_threshold([[0.5]], [[1]], "O-F1", "label", [1])
     with pytest.raises(SemregError, match="one for each of 1 classes"):
         choose_threshold([[0.5]], [[1]], "O-F1", "frequency", [1, 2])
+
+
+@pytest.mark.parametrize("per", ["all", "frequency"])
+def test_chosen_thresholds_vary_less_from_set_to_set_than_the_best_cuts(per: str) -> None:
+    generator = np.random.default_rng(1)
+    counts = np.array([200, 60, 20, 6, 2])
+
+    def cut(resamples: int) -> float:
+        true = generator.random((120, 5)) < counts / 400
+        odds = 3 * true - 2 + generator.normal(size=true.shape)
+        chosen = choose_threshold(1 / (1 + np.exp(-odds)), true, "mean", per, counts, resamples)
+        return float(np.max(chosen))
+
+    plain, drawn = (np.std([cut(resamples) for _ in range(40)]) for resamples in (0, 20))
+    assert drawn < 0.85 * plain
+
+
+def test_without_resamples_the_chosen_threshold_is_the_best_cut() -> None:
+    scores, true = [[0.8, 0.2], [0.6, 0.1]], [[1, 0], [1, 0]]
+    assert choose_threshold(scores, true, "O-F1", "all", [2, 0], resamples=0) == tune_threshold(scores, true)

@@ -23,6 +23,7 @@ from semreg.evaluation.tagging import (
 
 _SHARES = tuple(step / 20 for step in range(11))  # 0 is one threshold for all
 _LARGEST_ODDS = 50.0  # in log odds; beyond, probabilities are 0 and 1 in double precision
+RESAMPLES = 20  # sets of pictures drawn anew, on which a threshold is chosen
 METRICS = ("O-F1", "C-F1", "C-F1 mean", "mean")  # the last: the mean of O-F1 and C-F1
 
 
@@ -108,8 +109,7 @@ def tune_by_frequency(
     if known.shape != values.shape[1:]:
         raise SemregError(f"counts must be one for each of {values.shape[1]} classes, are {known.size}: count them all")
     rarity = np.log((known + 1) / (known.max() + 1))  # (K,) 0 for the commonest class, below for the others
-    limit = _LARGEST_ODDS
-    odds = np.clip(np.log(np.maximum(values, 1e-300)) - np.log1p(-np.minimum(values, 1 - 1e-16)), -limit, limit)
+    odds = _log_odds(values)
     best, floors = -1.0, np.zeros(0)
     for share in _SHARES:
         shifted = odds - share * rarity
@@ -118,14 +118,18 @@ def tune_by_frequency(
         if quality > best + 1e-12:
             best, floors = quality, cut + share * rarity
     # A cut at a score itself must not be lifted above it by rounding; a score of 0 stands at the lower limit.
-    thresholds = np.where(floors <= 1e-9 - limit, 0.0, (1 - 1e-12) / (1 + np.exp(-floors)))
+    thresholds = np.where(floors <= 1e-9 - _LARGEST_ODDS, 0.0, (1 - 1e-12) / (1 + np.exp(-floors)))
     return np.asarray(thresholds, dtype=np.float64)
 
 
 def choose_threshold(
-    scores: ArrayLike, true: ArrayLike, metric: str, per: str, counts: ArrayLike
+    scores: ArrayLike, true: ArrayLike, metric: str, per: str, counts: ArrayLike, resamples: int = RESAMPLES
 ) -> float | tuple[float, ...]:
-    """The threshold that is best for a metric, in the form that a model's configuration has it.
+    """The threshold that serves a metric on other pictures too, in the form that a model's configuration has it.
+
+    The best cut on one set of pictures is where chance has put it: some hundred pictures give another one at every
+    draw. So the cut is chosen on `resamples` draws of N pictures with replacement, and their mean in log odds is
+    taken (bagging; Breiman 1996).
 
     Args:
         scores: (N, K) probabilities in 0..1.
@@ -133,18 +137,36 @@ def choose_threshold(
         metric: to maximise, as in `tune_threshold`.
         per: "all" for one threshold, "frequency" as in `tune_by_frequency`, "class" as in `tune_thresholds`.
         counts: (K,) training pictures of each class; only "frequency" looks at them.
+        resamples: draws; 0 takes the pictures once, as they are.
 
     Raises:
         SemregError: an unknown `per`, or as these.
     """
-    values = np.asarray(scores, dtype=np.float64)
+    values, labels = np.asarray(scores, dtype=np.float64), np.asarray(true)
+    best = _tune(values, labels, metric, per, counts)
+    draws = np.random.default_rng(0).integers(0, len(values), (resamples, len(values)))
+    floors = [
+        _log_odds(_tune(values[drawn], labels[drawn], metric, per, counts)) for drawn in draws if labels[drawn].any()
+    ]
+    if floors:
+        best = 1 / (1 + np.exp(-np.mean(floors, axis=0)))
+    return float(best) if per == "all" else tuple(best.tolist())
+
+
+def _tune(scores: Floats, true: ArrayLike, metric: str, per: str, counts: ArrayLike) -> NDArray[np.float64]:
+    """(K,) thresholds, or () for one."""
     if per == "all":
-        return tune_threshold(values, true, metric)
+        return np.asarray(tune_threshold(scores, true, metric))
     if per == "frequency":
-        return tuple(tune_by_frequency(values, true, counts, metric).tolist())
+        return tune_by_frequency(scores, true, counts, metric)
     if per == "class":
-        return tuple(tune_thresholds(values, true, metric).tolist())
+        return tune_thresholds(scores, true, metric)
     raise SemregError(f"a threshold is per all, frequency or class, not per {per!r}: pass one of these")
+
+
+def _log_odds(values: Floats) -> NDArray[np.float64]:
+    odds = np.log(np.maximum(values, 1e-300)) - np.log1p(-np.minimum(values, 1 - 1e-16))
+    return np.asarray(np.clip(odds, -_LARGEST_ODDS, _LARGEST_ODDS), dtype=np.float64)
 
 
 def _quality(predicted: Bools, true: Bools, metric: str) -> float:
