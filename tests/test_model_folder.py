@@ -17,6 +17,7 @@ from semreg.model_folder import (
     DecoderConfig,
     ModelConfig,
     PreprocessingConfig,
+    TagScoreConfig,
     TrunkConfig,
     build_model,
     fingerprint,
@@ -182,3 +183,13 @@ def test_a_model_is_replaced_as_a_whole(folder: Path, model: CnnRnn) -> None:
     save_model(model, configuration(name="new"), folder, card="# new\n")
     assert read_config(folder).name == "new"
     assert sorted(path.name for path in folder.iterdir()) == ["README.md", "config.json", "model.safetensors"]
+
+
+def test_the_head_has_thresholds_of_its_own_for_the_labels(model_folder: Path) -> None:
+    config = read_config(model_folder)
+    labels = config.decoders["tags"].words
+    of_concepts = dict(zip(config.concepts, config.concept_thresholds(), strict=True))
+    bare = config.model_copy(update={"tag_score": TagScoreConfig()})
+    assert bare.head_thresholds() == tuple(of_concepts[label] for label in labels)
+    tuned = config.model_copy(update={"tag_score": TagScoreConfig(head=0.25)})
+    assert tuned.head_thresholds() == (0.25,) * len(labels)

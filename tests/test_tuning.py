@@ -35,7 +35,7 @@ def test_the_metric_on_the_pictures_tuned_on_hardly_falls(
     model_folder: Path, records: list[Record], metric: str, per: str
 ) -> None:
     tuned = tune(Annotator.load(model_folder), records, records, metric=metric, per=per)
-    for name in ("tags", "concepts"):
+    for name in ("tags", "concepts", "head"):
         keys = ("O-F1", "C-F1") if metric == "mean" else (metric,)
         before, after = (sum(figures[name][key] for key in keys) for figures in (tuned.before, tuned.after))
         # Chosen on draws of these few pictures, and a class's own drawn towards the common one: no optimum for them.
@@ -43,6 +43,7 @@ def test_the_metric_on_the_pictures_tuned_on_hardly_falls(
     threshold = tuned.config.tag_score.threshold  # type: ignore[union-attr]
     assert isinstance(threshold, float) is (per == "all")
     assert len(tuned.config.tag_thresholds()) == 5 and len(tuned.config.concept_thresholds()) == 6
+    assert len(tuned.config.head_thresholds()) == 5
 
 
 def test_pictures_without_a_known_tag_are_refused(model_folder: Path, records: list[Record]) -> None:

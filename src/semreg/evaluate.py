@@ -65,7 +65,7 @@ class Tags:
         path: (N, K) the labels on the RNN's path.
         scores: (N, K) probabilities in 0..1.
         concepts: (N, K) probabilities of the concept layer; None where labels are no concepts, or untaught ones.
-        concept_floors: (K,) the thresholds of the concepts; None likewise.
+        concept_floors: (K,) the concept layer's thresholds for these labels; None likewise.
         seen: (N, K) concepts above their threshold; None likewise.
     """
 
@@ -200,7 +200,7 @@ def tag_tables(annotator: Annotator, predictions: Predictions) -> Tags | None:
     index = config.concept_vocabulary().of_token(annotator.labels)
     if config.supervised and min(index) >= 0:
         concepts = padded(predictions.concepts[:, index])
-        floors = np.array([*np.array(config.concept_thresholds())[index], *[0.5] * len(unknown)])
+        floors = np.array([*config.head_thresholds(), *[0.5] * len(unknown)])
         seen = concepts >= floors
     own = scores >= np.array([*config.tag_thresholds(), *[0.5] * len(unknown)])
     return Tags(tuple(column), len(unknown), true, own, path, scores, concepts, floors, seen)

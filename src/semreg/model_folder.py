@@ -77,6 +77,8 @@ class TagScoreConfig(_Settings):
 
     p is the largest probability of the tag over the steps of the RNN's path, s_hat the concept layer's. The `paths`
     best that the beam search finds count, by their probability. The threshold is one for all labels, or one for each.
+    `head` is the same for s_hat alone, the CNN's own head, against which the RNN is judged; None where it has no
+    probability of each label, or none was tuned for the labels.
     """
 
     path: float = 1.0
@@ -84,6 +86,7 @@ class TagScoreConfig(_Settings):
     bias: float = 0.0
     paths: int = 1
     threshold: float | tuple[float, ...] = 0.5
+    head: float | tuple[float, ...] | None = None
 
 
 class ModelConfig(_Settings):
@@ -122,6 +125,22 @@ class ModelConfig(_Settings):
         """The threshold of each of the L labels; 0.5 where none was tuned."""
         wanted = self.tag_score.threshold if self.tag_score else 0.5
         return _each(wanted, len(self.decoders["tags"].words) if "tags" in self.decoders else 0)
+
+    def head_thresholds(self) -> tuple[float, ...]:
+        """The threshold of each of the L labels where the concept layer alone tells them.
+
+        Raises:
+            SemregError: a label is no concept.
+        """
+        labels = self.decoders["tags"].words
+        index = self.concept_vocabulary().of_token(labels)
+        if min(index) < 0:
+            unknown = labels[index.index(min(index))]
+            raise SemregError(f"{unknown} is no concept of {self.name}: its concept layer cannot tell it")
+        if self.tag_score is not None and self.tag_score.head is not None:
+            return _each(self.tag_score.head, len(labels))
+        thresholds = self.concept_thresholds()
+        return tuple(thresholds[i] for i in index)
 
     def vocabulary(self, form: Form) -> Vocabulary:
         """The words or labels of one decoder."""

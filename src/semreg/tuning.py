@@ -26,7 +26,8 @@ class Tuned:
 
     Attributes:
         config: to be saved in place of the model's.
-        before: `tagging_scores` of the tags, and of the concept layer's, with the old thresholds.
+        before: `tagging_scores` of the tags, of the concepts, and of the labels that the concept layer alone tells
+            ("head"), with the old thresholds.
         after: the same with the new ones.
     """
 
@@ -68,21 +69,27 @@ def tune(
     if (tags := tag_tables(annotator, predictions)) is not None:
         known_to_it = slice(len(annotator.labels))  # the columns behind are labels that it never met
         tables["tags"] = tags.scores[:, known_to_it], tags.true[:, known_to_it]
+        if tags.concepts is not None:
+            tables["head"] = tags.concepts[:, known_to_it], tags.true[:, known_to_it]
     tables = {name: (scores, true) for name, (scores, true) in tables.items() if true.any()}
     if not tables:
         raise SemregError(f"the pictures have no tag or caption that {annotator.name} knows: tune on others")
-    counts = {"concepts": _concepts(config, known).sum(0), "tags": _label_counts(annotator, known)}
+    of_labels = _label_counts(annotator, known)
+    counts = {"concepts": _concepts(config, known).sum(0), "tags": of_labels, "head": of_labels}
     chosen = {name: choose_threshold(*table, metric, per, counts[name]) for name, table in tables.items()}
     if "concepts" in chosen:
         changes["concept_threshold"] = chosen["concepts"]
     if "tags" in chosen:
-        changes["tag_score"] = (config.tag_score or TagScoreConfig()).model_copy(update={"threshold": chosen["tags"]})
+        floors = {"threshold": chosen["tags"], "head": chosen.get("head")}
+        changes["tag_score"] = (config.tag_score or TagScoreConfig()).model_copy(update=floors)
     tuned = config.model_copy(update=changes)
     return Tuned(tuned, _figures(config, tables), _figures(tuned, tables))
 
 
 def _figures(config: ModelConfig, tables: dict[str, tuple[Floats, Bools]]) -> dict[str, dict[str, float]]:
     thresholds = {"concepts": config.concept_thresholds(), "tags": config.tag_thresholds()}
+    if "head" in tables:
+        thresholds["head"] = config.head_thresholds()
     return {name: tagging_scores(scores >= np.array(thresholds[name]), true) for name, (scores, true) in tables.items()}
 
 

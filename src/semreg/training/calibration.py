@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -47,17 +48,21 @@ def calibrated(
     changes: dict[str, object] = {
         "concept_threshold": choose_threshold(concepts, validation.truth, metric, recipe.tags.per, counts.concepts)
     }
-    if "tags" in config.decoders and validation.labels is not None and counts.labels is not None:
+    labels = validation.labels
+    if "tags" in config.decoders and labels is not None and counts.labels is not None:
         path = path_scores(model, config, seen, recipe.beams, recipe.tags.paths)
         known = known_concepts(config, concepts)
-        a, b, c = weights = calibrate(path, known, validation.labels)
-        threshold: float | tuple[float, ...]
-        if isinstance(wanted, str):
-            scores = combine(path, known, weights)
-            threshold = choose_threshold(scores, validation.labels, wanted, recipe.tags.per, counts.labels)
-        else:
-            threshold = wanted
-        changes["tag_score"] = TagScoreConfig(path=a, concept=b, bias=c, paths=recipe.tags.paths, threshold=threshold)
+        a, b, c = weights = calibrate(path, known, labels)
+
+        choose = partial(choose_threshold, true=labels, metric=metric, per=recipe.tags.per, counts=counts.labels)
+        changes["tag_score"] = TagScoreConfig(
+            path=a,
+            concept=b,
+            bias=c,
+            paths=recipe.tags.paths,
+            threshold=choose(combine(path, known, weights)) if isinstance(wanted, str) else wanted,
+            head=None if known is None else choose(known),
+        )
     return config.model_copy(update=changes)
 
 
