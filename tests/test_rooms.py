@@ -19,6 +19,7 @@ MAY_IMPORT = {
     "model_folder": {"data", "model", *BASICS},
     "annotator": {"annotation", "data", "decoding", "model", "model_folder", *BASICS},
     "evaluate": {"annotator", "data", "evaluation", *BASICS},
+    "interchange": {"annotation", "data", *BASICS},
     "folders": {"annotation", "annotator", "data", *BASICS},
     "training": {"annotator", "data", "decoding", "evaluate", "evaluation", "model", "model_folder", *BASICS},
     "comparison": {"annotator", "data", "evaluate", "evaluation", "training", *BASICS},

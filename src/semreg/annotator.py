@@ -137,8 +137,7 @@ class Annotator:
         Raises:
             PictureError: it cannot be read.
         """
-        picture = self._read(source)
-        return self._annotations(picture[None], [_name(source)], options or Options())[0]
+        return self.annotate_read(self.read_one(source)[None], [_name(source)], options or Options())[0]
 
     def annotate(self, sources: Iterable[Source], options: Options | None = None) -> Iterator[Annotation]:
         """Annotate many pictures, one annotation each, in their order; decoding runs beside the model.
@@ -148,7 +147,7 @@ class Annotator:
         options = options or Options()
         for batch in self.read(sources, options.batch_size):
             names = [_name(source) for source, problem in batch.sources if problem is None]
-            done = iter(self._annotations(batch.pictures, names, options))
+            done = iter(self.annotate_read(batch.pictures, names, options))
             for source, problem in batch.sources:
                 yield next(done) if problem is None else Annotation.failed(_name(source), problem, self.name)
 
@@ -192,7 +191,8 @@ class Annotator:
         search = search_for(form, max_length=length, never=NEVER_PRODUCED, beams=beams, n_best=n_best, once=once)
         return beam_search(self.model.decoder(form), encoding, search, start=START, stop=STOP, padding=PADDING)
 
-    def _annotations(self, pictures: Tensor, names: Sequence[str | None], options: Options) -> list[Annotation]:
+    def annotate_read(self, pictures: Tensor, names: Sequence[str | None], options: Options) -> list[Annotation]:
+        """Annotate pictures that were read already: uint8 (B, 3, S, S), as `read_one` gives them, and their names."""
         if not names:
             return []
         prediction = self.predict(self.encode(pictures), options)
@@ -240,13 +240,18 @@ class Annotator:
             return [()] * len(concepts)
         return [tuple(Concept(self.concepts[i], score) for i, score in row) for row in _above(concepts, CONCEPT_FLOOR)]
 
-    def _read(self, source: Source) -> Tensor:
+    def read_one(self, source: Source) -> Tensor:
+        """Read one picture to the model's input, uint8 (3, S, S); safe to call from several threads.
+
+        Raises:
+            PictureError: it cannot be read.
+        """
         # At twice the size a reduced-scale JPEG gives the same picture as the full one, to a fraction of a level.
         return prepare(read_picture(source, at_least=2 * self._preprocessing.size), self._preprocessing)
 
     def _try(self, source: Source) -> tuple[Source, Tensor | PictureError]:
         try:
-            return source, self._read(source)
+            return source, self.read_one(source)
         except PictureError as error:
             return source, error
 

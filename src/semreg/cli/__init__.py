@@ -15,6 +15,7 @@ from semreg import __version__
 from semreg.cli.annotate import annotate
 from semreg.cli.compare import compare
 from semreg.cli.evaluate import evaluate
+from semreg.cli.export import export
 from semreg.cli.info import info
 from semreg.cli.options import CANNOT_START, INTERRUPTED
 from semreg.cli.prepare import prepare
@@ -49,7 +50,7 @@ def _main(
     pass
 
 
-for verb in (annotate, train, tune, evaluate, compare, report, info):
+for verb in (annotate, train, tune, evaluate, compare, report, export, info):
     app.command()(verb)
 app.add_typer(score)
 app.add_typer(prepare, name="prepare")
