@@ -20,12 +20,13 @@ MAY_IMPORT = {
     "annotator": {"annotation", "data", "decoding", "model", "model_folder", *BASICS},
     "evaluate": {"annotator", "data", "evaluation", *BASICS},
     "interchange": {"annotation", "data", *BASICS},
-    "folders": {"annotation", "annotator", "data", *BASICS},
+    "folders": {"annotation", "annotator", "data", "metadata", *BASICS},
     "training": {"annotator", "data", "decoding", "evaluate", "evaluation", "model", "model_folder", *BASICS},
     "comparison": {"annotator", "data", "evaluate", "evaluation", "training", *BASICS},
     "report": {"annotator", "data", "evaluate", "evaluation", *BASICS},
     "tuning": {"annotator", "data", "evaluate", "evaluation", "model_folder", *BASICS},
     "memory": BASICS,
+    "metadata": BASICS,
     "terminal": BASICS,
 }
 
