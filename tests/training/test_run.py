@@ -20,7 +20,9 @@ from semreg.data.records import read_records
 from semreg.errors import SemregError
 from semreg.model_folder import load_model, read_config
 from semreg.training import run
-from semreg.training.recipe import Recipe, load_recipe
+from semreg.training.memory_stages import Relations, SelfCritical
+from semreg.training.recipe import Recipe, SelfCriticalStage, load_recipe
+from semreg.training.vision_stages import Concepts, Joint
 
 
 @pytest.fixture
@@ -30,8 +32,10 @@ def recipe(recipe_file: Path) -> Recipe:
 
 @pytest.fixture(scope="module")
 def short(recipe_file: Path) -> Recipe:
-    """12 training pictures in batches of 4: 6 updates of concepts, 6 of relations, 3 of both."""
-    return load_recipe(recipe_file, ["stages.0.epochs=2", "stages.1.epochs=2"])
+    """12 training pictures in batches of 4: 6 updates of concepts, 6 of relations, 3 of both, 3 on the metric."""
+    recipe = load_recipe(recipe_file, ["stages.0.epochs=2", "stages.1.epochs=2"])
+    last = SelfCriticalStage(kind="self-critical", epochs=1, batch=4)
+    return recipe.model_copy(update={"stages": (*recipe.stages, last)})
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +43,8 @@ def progress() -> Iterator[None]:
     """Every epoch counts as better than all before, or stages would be undone and all runs end alike, learnt or not."""
     metric = iter(range(100_000))
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("validate_concepts", "validate_forms"):
-            patch.setattr(f"semreg.training.stages.{name}", lambda *_: (float(next(metric)), {}))
+        for stage in (Concepts, Relations, SelfCritical, Joint):
+            patch.setattr(stage, "validate", lambda _: (float(next(metric)), {}))
         yield
 
 
@@ -86,12 +90,12 @@ def test_a_run_leaves_a_model_with_its_description_card_and_log(run_folder: Path
 
 def test_the_whole_run_learnt_in_every_stage(whole_run: Path) -> None:
     stages = [event for event in events(whole_run) if event["event"] == "stage"]
-    assert [stage["best_epoch"] for stage in stages] == [2, 2, 1]  # else what follows could not fail
-    assert [event["update"] for event in events(whole_run) if event["event"] == "update"] == list(range(1, 16))
+    assert [stage["best_epoch"] for stage in stages] == [2, 2, 1, 1]  # else what follows could not fail
+    assert [event["update"] for event in events(whole_run) if event["event"] == "update"] == list(range(1, 19))
 
 
 # In the middle of an epoch and at its end, in each stage; the first one has a moving average of its weights.
-@pytest.mark.parametrize("updates", [2, 3, 8, 14])
+@pytest.mark.parametrize("updates", [2, 3, 8, 14, 17])
 def test_a_stopped_run_goes_on_to_the_same_bits(
     short: Recipe, progress: None, whole_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, updates: int
 ) -> None:
@@ -154,7 +158,7 @@ def test_with_the_gradient_stopped_the_relational_loss_leaves_the_cnn_alone(
         changes = [f"stages=[{stage}]", f"decoder.interface={interface}"]
         folder = tmp_path / str(stop)
         with pytest.MonkeyPatch.context() as patch:  # keep what was learnt, better or not
-            patch.setattr("semreg.training.stages.validate_forms", rising())
+            patch.setattr(Joint, "validate", rising())
             run.train(load_recipe(recipe_file, changes), folder)
         return weights(folder)
 
@@ -193,7 +197,7 @@ def test_a_stage_that_makes_things_worse_is_undone(recipe_file: Path, tmp_path: 
     for name, stages in (("first", good), ("second", f"{good}, {good}")):
         metrics = iter([0.1, 0.2, 0.2, 0.1])  # before and after each stage; no better is no better
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("semreg.training.stages.validate_concepts", lambda *_, m=metrics: (next(m), {}))
+            patch.setattr(Concepts, "validate", lambda _, m=metrics: (next(m), {}))
             run.train(load_recipe(recipe_file, ["forms=[tags]", f"stages=[{stages}]"]), tmp_path / name)
     assert [event["best_epoch"] for event in events(tmp_path / "second") if event["event"] == "stage"] == [1, 0]
     assert same(weights(tmp_path / "first"), weights(tmp_path / "second"))

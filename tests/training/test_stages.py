@@ -19,7 +19,8 @@ from semreg.training.checkpoint import Progress, snapshot
 from semreg.training.log import RunLog
 from semreg.training.loop import Trainer, make_schedule, shares
 from semreg.training.recipe import load_recipe
-from semreg.training.stages import Setting, Stage, encode, prepare_stage
+from semreg.training.setting import Setting, encode
+from semreg.training.stages import Stage, prepare_stage
 
 CONCEPTS = "{kind: concepts, epochs: 1, batch: 4, freeze: 8}"
 

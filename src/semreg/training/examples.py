@@ -50,8 +50,13 @@ class Examples:
         """The paths of `form` for some pairs, padded to the longest: (B, T); a picture without one is all padding."""
         paths = self.tokens[form]
         rows = [paths[i][n % len(paths[i])] if paths[i] else [PADDING, PADDING] for i, n in pairs]
-        length = max(len(row) for row in rows)
-        return torch.tensor([row + [PADDING] * (length - len(row)) for row in rows])
+        return padded(rows, PADDING)
+
+
+def padded(rows: Sequence[Sequence[int]], padding: int) -> Tensor:
+    """Token lists as one table, filled up to the longest: (B, T)."""
+    length = max(len(row) for row in rows)
+    return torch.tensor([[*row, *[padding] * (length - len(row))] for row in rows])
 
 
 def tag_labels(record: Record, concepts: Concepts, source: str) -> list[str]:

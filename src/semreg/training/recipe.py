@@ -237,6 +237,21 @@ class RelationsStage(StageSettings):
         return "true" if value is True else value
 
 
+class SelfCriticalStage(StageSettings):
+    """After stage 2: captions on the metric itself, CIDEr-D of what the decoder says by chance (Rennie et al. 2017).
+
+    Attributes:
+        samples: captions that are drawn for each picture; each is judged by what the others score (Luo 2020).
+        mirror: learn from each picture's mirror image too.
+    """
+
+    kind: Literal["self-critical"]
+    samples: Annotated[int, Field(ge=2)] = 5
+    mirror: bool = True
+    batch: Count = 64
+    learning_rate: Positive = 1e-4
+
+
 class JointStage(VisionSettings):
     """Stage 3: everything on L = L_u + lambda L_r.
 
@@ -256,7 +271,7 @@ class JointStage(VisionSettings):
     trunk_learning_rate: Positive = 3e-5
 
 
-Stage = Annotated[ConceptsStage | RelationsStage | JointStage, Field(discriminator="kind")]
+Stage = Annotated[ConceptsStage | RelationsStage | SelfCriticalStage | JointStage, Field(discriminator="kind")]
 
 
 class Recipe(Settings):
@@ -297,10 +312,20 @@ class Recipe(Settings):
                 raise ValueError(
                     f"stages.{number}.views needs parts that stay as they are: set trunk.batchnorm: folded"
                 )
-            wanted = getattr(stage, "forms", None) or ()
+            if isinstance(stage, SelfCriticalStage) and not self._tells_before(number):
+                raise ValueError(
+                    f"stages.{number} goes on from a decoder that can tell: put a relations or joint stage before it, "
+                    "or start with init"
+                )
+            wanted = ("caption",) if isinstance(stage, SelfCriticalStage) else getattr(stage, "forms", None) or ()
             if extra := set(wanted) - set(self.forms):
                 raise ValueError(f"stages.{number}.forms names {', '.join(extra)}: add it to forms")
         return self
+
+    def _tells_before(self, number: int) -> bool:
+        """Whether captions have been taught before a stage begins."""
+        taught = (stage for stage in self.stages[:number] if isinstance(stage, RelationsStage | JointStage))
+        return self.init is not None or any("caption" in (stage.forms or self.forms) for stage in taught)
 
     @property
     def supervised(self) -> bool:

@@ -46,7 +46,8 @@ from semreg.training.examples import Examples, tag_labels, to_examples
 from semreg.training.log import LOG, RunLog
 from semreg.training.loop import Interrupted, Trainer
 from semreg.training.recipe import Recipe, load_recipe, save_recipe
-from semreg.training.stages import Setting, encode, prepare_stage
+from semreg.training.setting import Setting, encode
+from semreg.training.stages import prepare_stage
 from semreg.training.transfer import carry_over
 
 RECIPE, MODEL = "recipe.yaml", "model"

@@ -1,0 +1,79 @@
+"""What every stage of a run works with, and what the CNN sees in the pictures of a split."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from semreg.data.images import Preprocessing
+from semreg.data.vocabulary import SPECIAL
+from semreg.model.cnn_rnn import CnnRnn
+from semreg.model.interfaces import Encoding
+from semreg.model.orders import Arrange, arrangement
+from semreg.training.examples import Examples
+from semreg.training.features import look
+from semreg.training.log import RunLog
+from semreg.training.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What every stage works with.
+
+    Attributes:
+        recipe: the run's settings.
+        train: pictures to learn from.
+        validation: pictures that choose epochs.
+        max_lengths: tokens in a sequence at most, by form.
+        words: the vocabularies, by form.
+        log: for progress.
+        device: where the model is.
+    """
+
+    recipe: Recipe
+    train: Examples
+    validation: Examples
+    max_lengths: Mapping[str, int]
+    words: Mapping[str, Sequence[str]]
+    log: RunLog
+    device: torch.device
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """How pictures become the model's input."""
+        return self.recipe.preprocessing.build()
+
+    @property
+    def arrange(self) -> dict[str, Arrange]:
+        """How label paths are arranged at every update, where the recipe leaves their order to chance or the model."""
+        arrange = arrangement(self.recipe.tags.order, len(SPECIAL))
+        return {} if arrange is None else {"tags": arrange}
+
+
+@torch.no_grad()
+def encode(
+    model: CnnRnn, examples: Examples, setting: Setting, what: str, mirror: bool | None = None, *, keep: bool = False
+) -> Encoding:
+    """What the model sees in all pictures of a split, (N, ...), as it stands and without augmentation.
+
+    Args:
+        model: set to evaluation mode.
+        examples: the split.
+        setting: says how pictures are prepared.
+        what: they are, for people.
+        mirror: the pictures themselves (False), their mirror images (True), or as the model is used (None): the
+            average of both where the recipe's preprocessing says so.
+        keep: look into the recipe's cache, and put there what is new: worth while where the CNN no longer changes.
+    """
+    data, average = setting.recipe.data, setting.recipe.preprocessing.mirror and mirror is None
+    options: dict[str, Any] = {"workers": data.workers, "cache": data.cache if keep else None}
+
+    def seen(mirrored: bool) -> Tensor:
+        return look(model, examples.paths, setting.preprocessing, setting.log, what, mirror=mirrored, **options)
+
+    features = (seen(False) + seen(True)) / 2 if average else seen(bool(mirror))
+    return model.recognise(features)
