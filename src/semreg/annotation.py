@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from semreg.errors import SemregError
@@ -47,6 +47,9 @@ class Annotation:
     memory. `tags` and `concepts` come highest score first, `captions` is the n-best list, best first, and
     `caption` its head. `model` is NAME@HASH. `error` is None for a picture that was read; otherwise
     everything else is empty.
+
+    `concept_scores` are the probabilities of all the model's concepts as the picture gave them, in the model's order:
+    what `Annotator.steer` starts from. `steered` are the values that people set; `concepts` shows them in place.
     """
 
     file_name: str | None
@@ -56,6 +59,8 @@ class Annotation:
     concepts: tuple[Concept, ...] = ()
     model: str = ""
     error: str | None = None
+    concept_scores: tuple[float, ...] = field(default=(), repr=False)
+    steered: tuple[Concept, ...] = ()
 
     @classmethod
     def failed(cls, file_name: str | None, error: str, model: str) -> Annotation:
@@ -71,8 +76,17 @@ class Annotation:
             lines.append(", ".join(f"{tag.label} {tag.score:.0%}" for tag in self.tags))
         return "\n".join(lines) or "(no caption, no tags)"
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the JSON form as plain lists and dicts; scores are rounded to 4 digits."""
+    def to_dict(self, all_concepts: bool = False) -> dict[str, Any]:
+        """Return the JSON form as plain lists and dicts; scores are rounded to 4 digits.
+
+        With `all_concepts` it has `concept_scores` too, to 4 significant digits: enough to steer from it later.
+        `steered` is there where something was.
+        """
+        more: dict[str, Any] = {}
+        if all_concepts and self.concept_scores:
+            more["concept_scores"] = [float(f"{score:.4g}") for score in self.concept_scores]
+        if self.steered:
+            more["steered"] = [{"concept": item.concept, "score": rounded(item.score)} for item in self.steered]
         return {
             "file_name": self.file_name,
             "tags": [{"label": tag.label, "score": rounded(tag.score)} for tag in self.tags],
@@ -81,15 +95,18 @@ class Annotation:
             "concepts": [{"concept": item.concept, "score": rounded(item.score)} for item in self.concepts],
             "model": self.model,
             "error": self.error,
+            **more,
         }
 
-    def to_json(self) -> str:
+    def to_json(self, all_concepts: bool = False) -> str:
         """Return one line of JSON without its line end, non-ASCII kept as it is; always encodable as UTF-8.
+
+        `all_concepts` as in `to_dict`.
 
         Raises:
             ValueError: a score is NaN or infinite, which JSON cannot say.
         """
-        line = json.dumps(self.to_dict(), ensure_ascii=False, allow_nan=False)
+        line = json.dumps(self.to_dict(all_concepts), ensure_ascii=False, allow_nan=False)
         return _ESCAPED.sub(lambda match: f"\\u{ord(match[0]):04x}", line)
 
     @classmethod
@@ -110,6 +127,8 @@ class Annotation:
             concepts=tuple(Concept(*_scored(item, "concept", "concepts")) for item in _items(record, "concepts")),
             model=_optional_text(record, "model") or "",
             error=_optional_text(record, "error"),
+            concept_scores=tuple(_number(item, "concept_scores") for item in _items(record, "concept_scores")),
+            steered=tuple(Concept(*_scored(item, "concept", "steered")) for item in _items(record, "steered")),
         )
 
     @classmethod
@@ -147,10 +166,13 @@ def _items(record: dict[str, Any], key: str) -> list[Any]:
 def _scored(item: object, key: str, place: str) -> tuple[str, float]:
     if not isinstance(item, dict):
         raise SemregError(f"'{place}' must hold objects with '{key}' and 'score', holds {_shown(item)}")
-    score = item.get("score")
-    if isinstance(score, bool) or not isinstance(score, int | float) or not abs(score) < math.inf:
-        raise SemregError(f"'score' in '{place}' must be a finite number, is {_shown(score)}")
-    return _text(item, key, place), float(score)
+    return _text(item, key, place), _number(item.get("score"), place, "'score' in ")
+
+
+def _number(value: object, place: str, what: str = "each of ") -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < math.inf:
+        raise SemregError(f"{what}'{place}' must be a finite number, is {_shown(value)}")
+    return float(value)
 
 
 def _text(record: dict[str, Any], key: str, place: str) -> str:

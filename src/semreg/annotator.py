@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -21,7 +21,8 @@ from semreg.decoding.tag_scores import combine, evidence_of_paths
 from semreg.errors import PictureError, SemregError
 from semreg.model.cnn_rnn import CnnRnn
 from semreg.model.interfaces import Encoding
-from semreg.model_folder import ModelConfig, TagScoreConfig, find_model, fingerprint, load_model
+from semreg.model_folder import Form, ModelConfig, TagScoreConfig, find_model, fingerprint, load_model
+from semreg.steering import Wording, switch, to_encoding, word_rules
 
 DEFAULT_MODEL = Path(__file__).with_name("default_model")
 CONCEPT_FLOOR = 0.05  # concepts less probable than this are not worth telling
@@ -40,6 +41,9 @@ class Options:
         min_score: probability from which a tag is told; None takes the model's own threshold.
         max_tags: tags at most, the most probable; None tells all.
         batch_size: pictures that go through the model together.
+        must: words that the caption, and labels that the tags, hold for certain, in any of their forms.
+        never: words and labels that they do not hold, in none of their forms.
+        emphasis: what a concept that a person sets to 1 counts as; 1 is no more than the CNN's own certainty.
     """
 
     beams: int = 3
@@ -47,6 +51,9 @@ class Options:
     min_score: float | None = None
     max_tags: int | None = None
     batch_size: int = 16
+    must: tuple[str, ...] = ()
+    never: tuple[str, ...] = ()
+    emphasis: float = 2.0
 
     def __post_init__(self) -> None:
         if self.min_score is not None and not 0 <= self.min_score <= 1:
@@ -55,6 +62,13 @@ class Options:
             raise SemregError(f"max_tags must be 0 or more, is {self.max_tags}: leave it out for all tags")
         if self.batch_size < 1:
             raise SemregError(f"batch_size must be at least 1, is {self.batch_size}: 16 is usual")
+        if not 1 <= self.emphasis <= 10:
+            raise SemregError(f"emphasis must lie in 1..10, is {self.emphasis}: 2 is usual")
+        for name in ("must", "never"):
+            words = getattr(self, name)
+            if isinstance(words, str) or not all(isinstance(word, str) and word.strip() for word in words):
+                raise SemregError(f"{name} must be a list of words, is {str(words)[:60]!r}")
+            object.__setattr__(self, name, tuple(words))
 
 
 @dataclass(frozen=True)
@@ -170,35 +184,50 @@ class Annotator:
         """Tell: from what was seen, tags and captions in numbers. The pictures are not looked at again."""
         options = options or Options()
         path = scores = captions = None
+        rules = self._wording(options)
         if "tags" in self.config.decoders:
-            path, scores = self._tags(encoding, options)
+            path, scores = self._tags(encoding, options, rules["tags"])
         if "caption" in self.config.decoders:
-            captions = self._search("caption", encoding, options.beams, options.n_best)
+            captions = self._search("caption", encoding, options.beams, options.n_best, rules["caption"])
         return Prediction(encoding.concepts, path, scores, captions)
 
-    def _tags(self, encoding: Encoding, options: Options) -> tuple[list[list[int]], Tensor]:
+    def _wording(self, options: Options) -> dict[Form, Wording]:
+        return word_rules(options.must, options.never, self.config)
+
+    def _tags(self, encoding: Encoding, options: Options, rules: Wording) -> tuple[list[list[int]], Tensor]:
         setting = self.config.tag_score or TagScoreConfig()
-        found = self._search("tags", encoding, options.beams, min(setting.paths, options.beams))
+        found = self._search("tags", encoding, options.beams, min(setting.paths, options.beams), rules)
         evidence = evidence_of_paths(self.model.decoder("tags"), encoding, found, START)
         concepts = None if self._label_concepts is None else encoding.concepts[:, self._label_concepts]
         weights = (setting.path, setting.concept, setting.bias)
         scores = combine(evidence[:, len(SPECIAL) :], concepts, weights)  # (B, L)
         return [[token - len(SPECIAL) for token in row[0]] for row in found.lists()], scores
 
-    def _search(self, form: str, encoding: Encoding, beams: int, n_best: int) -> Hypotheses:
-        length = self.config.decoders[form].max_length  # type: ignore[index]
-        once = self._content if form == "caption" else ()  # "a clock tower with a clock tower" tells nothing more
-        search = search_for(form, max_length=length, never=NEVER_PRODUCED, beams=beams, n_best=n_best, once=once)
+    def _search(self, form: Form, encoding: Encoding, beams: int, n_best: int, rules: Wording) -> Hypotheses:
+        search = search_for(
+            form,
+            max_length=self.config.decoders[form].max_length,
+            never=NEVER_PRODUCED,
+            beams=beams,
+            n_best=n_best,
+            once=self._content if form == "caption" else (),  # "a clock tower with a clock tower" tells nothing more
+            required=rules.must,
+            forbidden=rules.never,
+        )
         return beam_search(self.model.decoder(form), encoding, search, start=START, stop=STOP, padding=PADDING)
 
     def annotate_read(self, pictures: Tensor, names: Sequence[str | None], options: Options) -> list[Annotation]:
         """Annotate pictures that were read already: uint8 (B, 3, S, S), as `read_one` gives them, and their names."""
-        if not names:
-            return []
-        prediction = self.predict(self.encode(pictures), options)
+        return self.tell(self.encode(pictures), names, options) if names else []
+
+    def tell(self, encoding: Encoding, names: Sequence[str | None], options: Options | None = None) -> list[Annotation]:
+        """Tell: from what was seen in B pictures, an annotation of each; `names` are their file names."""
+        options = options or Options()
+        prediction = self.predict(encoding, options)
         tags = self._told_tags(prediction.tag_scores, options)
         captions = self._told_captions(prediction.captions)
         concepts = self._told_concepts(prediction.concepts)
+        kept = prediction.concepts.float().cpu().tolist() if self.config.supervised else [()] * len(names)
         return [
             Annotation(
                 file_name=name,
@@ -207,6 +236,7 @@ class Annotator:
                 captions=captions[row] if captions else (),
                 concepts=concepts[row],
                 model=self.name,
+                concept_scores=tuple(kept[row]),
             )
             for row, name in enumerate(names)
         ]
@@ -214,9 +244,23 @@ class Annotator:
     def _told_tags(self, scores: Tensor | None, options: Options) -> list[tuple[Tag, ...]] | None:
         if scores is None:
             return None
-        floor = self._tag_thresholds if options.min_score is None else options.min_score
+        scores = scores.float().cpu()
+        floor = (
+            self._tag_thresholds
+            if options.min_score is None
+            else torch.full(scores.shape[1:], float(options.min_score))
+        )
+        rules = self._wording(options)["tags"]
+        must = [[label - len(SPECIAL) for (label,) in phrases] for phrases in rules.must]
+        floors = floor.expand_as(scores).clone()
+        floors[:, [label - len(SPECIAL) for (label,) in rules.never]] = float("inf")
+        first = torch.zeros_like(scores, dtype=torch.bool)
+        for labels in must:  # of the labels that one word stands for the likeliest
+            likeliest = scores[:, labels].argmax(1, keepdim=True)
+            first.scatter_(1, torch.tensor(labels)[likeliest], True)
         return [
-            tuple(Tag(self.labels[i], score) for i, score in row)[: options.max_tags] for row in _above(scores, floor)
+            tuple(Tag(self.labels[i], float(row[i])) for i in _told(row, needed, certain, options.max_tags))
+            for row, needed, certain in zip(scores, floors, first, strict=True)
         ]
 
     def _told_captions(self, found: Hypotheses | None) -> list[tuple[Caption, ...]] | None:
@@ -239,6 +283,58 @@ class Annotator:
         if not self.config.supervised:  # nothing taught these outputs to mean what they are called
             return [()] * len(concepts)
         return [tuple(Concept(self.concepts[i], score) for i, score in row) for row in _above(concepts, CONCEPT_FLOOR)]
+
+    def steer(
+        self,
+        annotation: Annotation,
+        concepts: Mapping[str, float | None] | None = None,
+        *,
+        must: Sequence[str] = (),
+        never: Sequence[str] = (),
+        options: Options | None = None,
+    ) -> Annotation:
+        """Tell anew with some concepts set by hand; the picture is not needed.
+
+        Args:
+            annotation: of this model; one read back from JSON too (see `Annotation.to_json`). What was set in it before
+                stays set.
+            concepts: values in 0..1 by name: 1 where it is there, 0 where it is not; None takes back what was set.
+            must: words that caption and tags hold for certain, beside `options.must`.
+            never: words that they do not hold, beside `options.never`.
+            options: how to annotate.
+
+        Raises:
+            SemregError: a model that does not tell from concepts, another model's annotation, or an unknown word.
+        """
+        options = options or Options()
+        options = replace(options, must=(*options.must, *must), never=(*options.never, *never))
+        return self.steer_many([annotation], [concepts or {}], options)[0]
+
+    def steer_many(
+        self,
+        annotations: Sequence[Annotation],
+        concepts: Sequence[Mapping[str, float | None]],
+        options: Options | None = None,
+    ) -> list[Annotation]:
+        """`steer` for many annotations at once, each with its own concepts."""
+        options = options or Options()
+        if not annotations:
+            return []
+        switched = [
+            switch(each, changes, self.config, self.name) for each, changes in zip(annotations, concepts, strict=True)
+        ]
+        encoding = to_encoding(switched, options.emphasis, self.device)
+        told = self.tell(encoding, [annotation.file_name for annotation in annotations], options)
+        shown = self._told_concepts(torch.stack([each.shown() for each in switched]))
+        return [
+            replace(
+                annotation,
+                concepts=shown[row],
+                concept_scores=tuple(switched[row].seen.tolist()),
+                steered=tuple(Concept(self.concepts[k], value) for k, value in switched[row].by_hand.items()),
+            )
+            for row, annotation in enumerate(told)
+        ]
 
     def read_one(self, source: Source) -> Tensor:
         """Read one picture to the model's input, uint8 (3, S, S); safe to call from several threads.
@@ -264,6 +360,15 @@ def _above(scores: Tensor, floor: float | Tensor) -> list[list[tuple[int, float]
         order = kept[row[kept].argsort(descending=True, stable=True)]
         rows.append(list(zip(order.tolist(), row[order].tolist(), strict=True)))
     return rows
+
+
+def _told(scores: Tensor, floors: Tensor, certain: Tensor, limit: int | None) -> list[int]:
+    """The labels told of one picture, the most probable first, those that are certain always among them; (L,) each."""
+    order = scores.argsort(descending=True, stable=True)
+    sure = [i for i in order.tolist() if certain[i]]
+    more = [i for i in order.tolist() if not certain[i] and scores[i] >= floors[i]]
+    kept = {*sure, *more[: None if limit is None else max(0, limit - len(sure))]}
+    return [i for i in order.tolist() if i in kept]
 
 
 def _name(source: Source) -> str | None:

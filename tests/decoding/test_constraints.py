@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pytest
 import torch
 from hypothesis import assume, given, settings
@@ -9,10 +11,21 @@ from hypothesis import strategies as st
 from tiny_decoder import FIRST, NEVER, STOP, TOKENS, seen, tiny_decoder
 
 from semreg.decoding import Constraints, Hypotheses, Search, beam_search, sample
+from semreg.decoding.required import Alternatives
 from semreg.errors import SemregError
 
 WORDS = range(FIRST, FIRST + 5)
 VOCABULARY = FIRST + 5
+
+
+def single(tokens: Iterable[int]) -> tuple[Alternatives, ...]:
+    """Each of the tokens is required."""
+    return tuple(((token,),) for token in tokens)
+
+
+def needed(rules: Constraints) -> set[int]:
+    """The tokens that are required, where no phrase is."""
+    return {token for ((token,),) in rules.required}
 
 
 @st.composite
@@ -26,7 +39,7 @@ def rules(draw: st.DrawFn) -> Constraints:
         max_length=max_length,
         forbidden=(*NEVER, *draw(st.sets(st.sampled_from(WORDS), max_size=2)) - {*prefix, *required}),
         prefix=tuple(prefix),
-        required=tuple(required),
+        required=single(required),
         no_repeat=draw(st.booleans()),
         no_repeat_ngram=draw(st.integers(0, 3)),
     )
@@ -42,7 +55,7 @@ def allowed_next(rules: Constraints, history: list[int]) -> set[int]:
     length = len(history)
     if length < len(rules.prefix):
         return {rules.prefix[length]}
-    missing = set(rules.required) - set(history)
+    missing = needed(rules) - set(history)
     if missing and len(missing) == rules.max_length - length:
         return missing
     allowed = set()
@@ -67,7 +80,7 @@ def assert_obeyed(rules: Constraints, tokens: list[int], ended: bool) -> None:
     assert ended == (len(tokens) < rules.max_length)
     assert not set(tokens) & {*rules.forbidden, STOP}
     assert tuple(tokens[: len(rules.prefix)]) == rules.prefix
-    assert set(rules.required) <= set(tokens)
+    assert needed(rules) <= set(tokens)
     assert not (rules.no_repeat and repeats_ngram(tokens, 1))
     assert not (rules.no_repeat_ngram and repeats_ngram(tokens, rules.no_repeat_ngram))
     if len(tokens) < rules.min_length:  # only where no word was left
@@ -86,7 +99,7 @@ def test_the_mask_allows_exactly_what_the_rules_do(rules: Constraints, data: st.
     length = data.draw(st.integers(0, rules.max_length - 1))
     word = st.sampled_from(WORDS)
     histories = data.draw(st.lists(st.lists(word, min_size=length, max_size=length), min_size=1, max_size=3))
-    assume(all(len(set(rules.required) - set(row)) <= rules.max_length - length for row in histories))
+    assume(all(len(needed(rules) - set(row)) <= rules.max_length - length for row in histories))
     history = torch.tensor(histories, dtype=torch.long).view(len(histories), length)
     scores = torch.randn(len(histories), VOCABULARY, generator=torch.Generator().manual_seed(0))
     masked = rules.apply(scores.clone(), history, STOP)
@@ -133,19 +146,19 @@ def test_when_no_label_is_left_to_repeat_the_sequence_ends() -> None:
 
 @pytest.mark.parametrize("required", [(FIRST, FIRST + 4), (FIRST + 3, FIRST + 3)])
 def test_required_tokens_find_room_however_tight_it_is(required: tuple[int, ...]) -> None:
-    rules = Constraints(max_length=len(set(required)), forbidden=NEVER, required=required)
+    rules = Constraints(max_length=len(set(required)), forbidden=NEVER, required=single(required))
     for sequences in found(rules, seed=1).lists():
         assert all(set(tokens) == set(required) for tokens in sequences)
 
 
 def test_required_tokens_come_where_they_fit_best_when_there_is_room() -> None:
-    rules = Constraints(max_length=4, forbidden=NEVER, required=(FIRST + 2,))
+    rules = Constraints(max_length=4, forbidden=NEVER, required=single([FIRST + 2]))
     exhaustive = found(rules, seed=0, beams=100).lists()
     assert len({tokens.index(FIRST + 2) for sequences in exhaustive for tokens in sequences}) == 4
 
 
 def test_a_required_token_in_the_prefix_is_already_there() -> None:
-    rules = Constraints(max_length=2, forbidden=NEVER, prefix=(FIRST, FIRST + 1), required=(FIRST,))
+    rules = Constraints(max_length=2, forbidden=NEVER, prefix=(FIRST, FIRST + 1), required=single([FIRST]))
     assert {tuple(tokens) for sequences in found(rules, seed=0).lists() for tokens in sequences} == {(FIRST, FIRST + 1)}
 
 
@@ -163,8 +176,11 @@ def test_a_prefix_leaves_the_rest_to_the_model() -> None:
         ({"max_length": 0}, r"max_length must be at least 1, is 0"),
         ({"min_length": 5, "max_length": 4}, r"min_length must lie in 0\.\.4 \(max_length\), is 5: lower it"),
         ({"min_length": -1}, r"min_length must lie in 0\.\.20 \(max_length\), is -1"),
-        ({"prefix": (4, 5), "required": (5, 6), "max_length": 2}, r"must fit in max_length \(2\), are 3: raise it"),
-        ({"forbidden": (4, 5), "required": (5,)}, r"both forbidden and required, but \[5\] are: drop one"),
+        (
+            {"prefix": (4, 5), "required": single([5, 6]), "max_length": 2},
+            r"must fit in max_length \(2\), are 3: raise it",
+        ),
+        ({"forbidden": (4, 5), "required": single([5])}, r"both forbidden and required, but \[5\] are: drop one"),
         ({"forbidden": (4, 5), "prefix": (4,)}, r"both forbidden and required, but \[4\] are: drop one"),
     ],
 )

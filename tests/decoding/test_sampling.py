@@ -49,7 +49,9 @@ def test_the_cold_end_is_greedy(kind: str, cold: dict[str, float]) -> None:
 
 @pytest.mark.parametrize("temperature", [1e-3, 1e-6, 1e-30])
 def test_the_cold_end_is_greedy_under_rules_too(temperature: float) -> None:
-    rules = Constraints(max_length=3, forbidden=NEVER, prefix=(FIRST,), required=(FIRST + 1, FIRST + 2), no_repeat=True)
+    rules = Constraints(
+        max_length=3, forbidden=NEVER, prefix=(FIRST,), required=(((FIRST + 1,),), ((FIRST + 2,),)), no_repeat=True
+    )
     for kind, seed in product(INTERFACES, range(5)):
         decoder, encoding = tiny_decoder(kind, seed=seed), seen(10)
         expected = beam_search(decoder, encoding, Search(1, constraints=rules), **TOKENS).lists()

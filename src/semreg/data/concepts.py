@@ -116,6 +116,23 @@ def merge_phrases(words: Sequence[str], known: Mapping[str, tuple[str, ...]]) ->
     return merged
 
 
+def word_forms(word: str, words: Iterable[str]) -> list[str]:
+    """The word and its other forms among `words`, in their order: singular, plural, verb forms that share an -ing form.
+
+    Function words have no other forms ("the" is no form of "thing").
+    """
+    if word in function_words():
+        return [each for each in words if each == word]
+    own = _stems(word)
+    return [each for each in words if each == word or (each not in function_words() and own & _stems(each))]
+
+
+def _stems(word: str) -> set[str]:
+    """What a word may be a form of: itself, its singular, its -ing form."""
+    stems = {word, *_singulars(word)}
+    return stems.union(*map(_actions, stems))
+
+
 def _word_forms(counts: Counter[str]) -> dict[str, str]:
     """Plurals to their singular, and verb forms to their -ing form, where the data has both and prefers the latter."""
     forms: dict[str, str] = {}

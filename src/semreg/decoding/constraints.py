@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
+from semreg.decoding.required import NOTHING, Alternatives, Phrase, Required
 from semreg.errors import SemregError
 
 IMPOSSIBLE = float("-inf")
@@ -20,8 +22,10 @@ class Constraints:
         min_length: no stop before this many tokens.
         max_length: no more than this many tokens.
         forbidden: tokens that never occur (padding, start and `<unk>` belong here).
+        forbidden_phrases: runs of two tokens or more that never occur.
         prefix: tokens that every sequence begins with.
-        required: tokens that every sequence contains, wherever they fit best, at the latest at its end.
+        required: what every sequence contains, wherever it fits best, at the latest at its end: for each thing the
+            phrases of which one suffices.
         no_repeat: never the same token twice (tags).
         once: tokens that occur at most once (captions: words that name a concept).
         no_repeat_ngram: never the same n tokens in a row twice (captions: 3); 0 switches it off.
@@ -33,8 +37,9 @@ class Constraints:
     min_length: int = 0
     max_length: int = 20
     forbidden: tuple[int, ...] = ()
+    forbidden_phrases: tuple[Phrase, ...] = ()
     prefix: tuple[int, ...] = ()
-    required: tuple[int, ...] = ()
+    required: tuple[Alternatives, ...] = ()
     no_repeat: bool = False
     once: tuple[int, ...] = ()
     no_repeat_ngram: int = 0
@@ -47,13 +52,29 @@ class Constraints:
             raise SemregError(
                 f"min_length must lie in 0..{self.max_length} (max_length), is {self.min_length}: lower it"
             )
-        wanted = len(self.prefix) + len(set(self.required) - set(self.prefix))
+        wanted = len(self.prefix)
+        if self.required:
+            wanted += int(self.to_say.remaining(torch.tensor([self.prefix], dtype=torch.long)))
         if wanted > self.max_length:
             raise SemregError(
                 f"prefix and required tokens must fit in max_length ({self.max_length}), are {wanted}: raise it"
             )
-        if both := set(self.forbidden) & (set(self.required) | set(self.prefix)):
+        blocked = [phrases for phrases in self.required if not any(map(self.allows, phrases))]
+        both = {*self.prefix, *(token for phrases in blocked for phrase in phrases for token in phrase)}
+        if both := both & set(self.forbidden):
             raise SemregError(f"a token cannot be both forbidden and required, but {sorted(both)} are: drop one")
+        if blocked:
+            raise SemregError(f"a phrase cannot be both forbidden and required, but {blocked[0]} is: drop one")
+
+    def allows(self, phrase: Phrase) -> bool:
+        """Whether a phrase holds nothing that is forbidden."""
+        runs = [phrase[i : i + len(never)] for never in self.forbidden_phrases for i in range(len(phrase))]
+        return not set(phrase) & set(self.forbidden) and not set(runs) & set(self.forbidden_phrases)
+
+    @cached_property
+    def to_say(self) -> Required:
+        """What is required, without the phrases that are forbidden."""
+        return Required(tuple(tuple(p for p in phrases if self.allows(p)) or phrases for phrases in self.required))
 
     def apply(self, scores: Tensor, history: Tensor, stop: int) -> Tensor:
         """Mask the scores of the next token, in place.
@@ -70,9 +91,12 @@ class Constraints:
         end = scores[:, stop].clone()  # (N,)
         if length < len(self.prefix):
             return _only(scores, torch.tensor(self.prefix[length : length + 1], device=scores.device))
-        missing = self._missing(history)  # (N, R)
         if self.forbidden:
             scores[:, list(self.forbidden)] = IMPOSSIBLE
+        for phrase in self.forbidden_phrases:
+            if length >= len(phrase) - 1:
+                begun = (history[:, length - len(phrase) + 1 :] == history.new_tensor(phrase[:-1])).all(1)  # (N,)
+                scores[:, phrase[-1]].masked_fill_(begun, IMPOSSIBLE)
         if self.no_repeat and length:
             scores.scatter_(1, history, IMPOSSIBLE)
         if self.once and length:
@@ -82,21 +106,24 @@ class Constraints:
         if length < self.min_length:
             scores[:, stop] = IMPOSSIBLE
         if self.required:
-            open_ = missing.sum(1)  # (N,)
-            scores[:, stop].masked_fill_(open_ > 0, IMPOSSIBLE)
-            last_call = open_ == self.max_length - length  # no room left for anything else
-            wanted = torch.tensor(self.required, device=scores.device)
-            only = torch.full_like(scores, IMPOSSIBLE)
-            only[:, wanted] = scores[:, wanted].clamp_min(-1e4).masked_fill(~missing, IMPOSSIBLE)
-            scores[:] = torch.where(last_call[:, None], only, scores)
+            self._require(scores, history, stop)
         stuck = scores.isneginf().all(1)
         scores[:, stop] = torch.where(stuck, end.clamp_min(-1e4), scores[:, stop])
         return scores
 
-    def _missing(self, history: Tensor) -> Tensor:
-        """Which of the required tokens are not in the history yet, (N, R)."""
-        wanted = torch.tensor(self.required, dtype=history.dtype, device=history.device)
-        return ~(history[:, :, None] == wanted).any(1)
+    def _require(self, scores: Tensor, history: Tensor, stop: int) -> None:
+        """No stop before all is said, and no token that leaves too little room for what must be said."""
+        to_say, rows, room = self.to_say, len(history), self.max_length - history.shape[1] - 1
+        scores[:, stop].masked_fill_(to_say.remaining(history) > 0, IMPOSSIBLE)
+        if to_say.total <= room:
+            return
+        tokens = torch.tensor(to_say.tokens, device=scores.device)  # (U,)
+        next_ = torch.cat([tokens, tokens.new_tensor([NOTHING])])  # the last stands for every other token
+        longer = torch.cat([history.repeat_interleave(len(next_), 0), next_.repeat(rows)[:, None]], 1)
+        fits = to_say.remaining(longer).view(rows, -1) <= room  # (N, U + 1)
+        only = torch.full_like(scores, IMPOSSIBLE)
+        only[:, tokens] = scores[:, tokens].clamp_min(-1e4).masked_fill(~fits[:, :-1], IMPOSSIBLE)
+        scores[:] = torch.where(fits[:, -1:], scores, only)
 
 
 def _only(scores: Tensor, allowed: Tensor) -> Tensor:

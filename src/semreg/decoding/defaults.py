@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from semreg.decoding.constraints import Constraints
+from semreg.decoding.required import Alternatives, Phrase
 from semreg.decoding.search import Search
 
 
@@ -16,6 +17,9 @@ def search_for(
     min_length: int = 0,
     no_repeat_ngram: int = 3,
     once: tuple[int, ...] = (),
+    prefix: tuple[int, ...] = (),
+    required: tuple[Alternatives, ...] = (),
+    forbidden: tuple[Phrase, ...] = (),
 ) -> Search:
     """The search for one form of annotation.
 
@@ -27,16 +31,23 @@ def search_for(
         n_best: sequences for each picture.
         min_length: tokens at least.
         no_repeat_ngram: for captions; 0 switches it off.
-        once: for captions: tokens that may occur once only, such as the words that name a concept.
+        once: for captions: tokens that may occur once only, such as the words that name a concept; those that are
+            required may come again, for a phrase may need them.
+        prefix: tokens that the sequence begins with.
+        required: what it contains: for each thing the phrases of which one suffices.
+        forbidden: phrases, also of one token, that it does not contain.
     """
-    if form == "tags":
-        constraints = Constraints(min_length=min_length, max_length=max_length, forbidden=never, no_repeat=True)
-        return Search(beams=beams, n_best=n_best, length_penalty=0.0, constraints=constraints)
+    tags = form == "tags"
+    needed = {token for phrases in required for phrase in phrases for token in phrase}
     constraints = Constraints(
         min_length=min_length,
         max_length=max_length,
-        forbidden=never,
-        no_repeat_ngram=no_repeat_ngram,
-        once=once,
+        forbidden=(*never, *(phrase[0] for phrase in forbidden if len(phrase) == 1)),
+        forbidden_phrases=tuple(phrase for phrase in forbidden if len(phrase) > 1),
+        prefix=prefix,
+        required=required,
+        no_repeat=tags,
+        no_repeat_ngram=0 if tags else no_repeat_ngram,
+        once=() if tags else tuple(token for token in once if token not in needed),
     )
-    return Search(beams=beams, n_best=n_best, length_penalty=1.0, constraints=constraints)
+    return Search(beams=beams, n_best=n_best, length_penalty=0.0 if tags else 1.0, constraints=constraints)

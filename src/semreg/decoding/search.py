@@ -108,6 +108,11 @@ def beam_search(
     A picture is done when `beams` of its hypotheses have ended among its best `beams` candidates, and then leaves the
     batch; what has not ended at the length limit is returned as it stands, so there is always an answer.
 
+    Where something is required, hypotheses that have said as much of it compete only with each other: `beams` are kept
+    for each number of tokens that remain to be said, and all go on to the length limit, for a sentence that comes to
+    the required word late may be the better one (grid beam search: Hokamp and Liu 2017, arXiv:1704.07138; by tokens
+    that are met: Post and Vilar 2018, arXiv:1804.06609).
+
     Args:
         decoder: in evaluation mode; taught by any interface.
         encoding: of B pictures; encoded once, whatever the beams.
@@ -121,35 +126,51 @@ def beam_search(
     """
     pictures, device = len(encoding.concepts), encoding.concepts.device
     constraints, beams = search.constraints, search.beams
+    to_say = constraints.to_say if constraints.required else None
+    banks = 1 if to_say is None else to_say.total + 1  # by the tokens that remain to be said; 0 comes first
     # A picture holds fewer than M ended ones before a step, gains at most M in it, and the limit adds as many.
-    pool = _Pool(pictures, 3 * beams, constraints.max_length, padding, device)
+    slots = 3 * beams if to_say is None else (constraints.max_length + 1) * beams
+    pool = _Pool(pictures, slots, constraints.max_length, padding, device)
     alive = torch.arange(pictures, device=device)  # (A,) the pictures still at work
     state: State = decoder.begin(encoding)
     token = torch.full((pictures,), start, device=device)
-    history = token.new_empty(pictures, 1, 0)  # (A, m, t); m is 1 before the first step, M after
+    history = token.new_empty(pictures, 1, 0)  # (A, m, t); m is 1 before the first step, M for each bank after
     sums = torch.zeros(pictures, 1, device=device)  # (A, m)
 
     for step in range(constraints.max_length):
         width = sums.shape[1]
         logits, state = decoder.step(token, state)  # (A * m, V)
         scores = constraints.apply(logits.float().log_softmax(-1), history.flatten(0, 1), stop)
-        # Per-beam top-k first: of one beam never more than 2M candidates can be among the joint 2M.
+        # Per-beam top-k first: of one beam never more than 2M candidates can be among the joint 2M of a bank.
         best, tokens = scores.topk(min(2 * beams, scores.shape[1]), dim=1)  # (A * m, k)
+        if to_say is not None:
+            best, tokens = _with(scores, best, tokens, to_say.tokens)
         joint = (sums.view(-1, 1) + best).view(len(alive), -1)  # (A, m * k)
-        joint, index = joint.topk(min(2 * beams, joint.shape[1]), dim=1)  # (A, C)
+        tokens = tokens.view(len(alive), -1)
+        if to_say is None:
+            joint, index = joint.topk(min(2 * beams, joint.shape[1]), dim=1)  # (A, C)
+        else:
+            longer = torch.cat([history.repeat_interleave(best.shape[1], 1), tokens[..., None]], 2)
+            remaining = to_say.remaining(longer.flatten(0, 1)).view_as(joint)
+            joint, index = _best_of_banks(joint, remaining, banks, 2 * beams)
         parent = index // best.shape[1]  # (A, C) beam
-        tokens = tokens.view(len(alive), -1).gather(1, index)  # (A, C)
+        tokens = tokens.gather(1, index)  # (A, C)
         past = history.gather(1, parent[..., None].expand(-1, -1, step))  # (A, C, t)
         ends = (tokens == stop) & (joint > IMPOSSIBLE)
-        ends[:, beams:] = False  # an end counts only among the best M candidates
+        ends[:, beams:] = False  # an end counts only among the best M candidates, of those that have said all
         pool.add(alive, ends, joint, past, ended=True)
 
-        # The best M candidates that go on.
-        sums, chosen = joint.masked_fill(tokens == stop, IMPOSSIBLE).topk(min(beams, joint.shape[1]), dim=1)
-        chosen_tokens = tokens.gather(1, chosen)  # (A, M)
+        # The best M candidates that go on, of each bank.
+        going = joint.masked_fill(tokens == stop, IMPOSSIBLE).view(len(alive), banks, -1)
+        sums, chosen = going.topk(min(beams, going.shape[2]), dim=2)
+        chosen = (chosen + torch.arange(banks, device=device)[:, None] * going.shape[2]).flatten(1)  # (A, m)
+        sums = sums.flatten(1)
+        chosen_tokens = tokens.gather(1, chosen)  # (A, m)
         history = torch.cat([past.gather(1, chosen[..., None].expand(-1, -1, step)), chosen_tokens[..., None]], 2)
-        rows = torch.arange(len(alive), device=device)[:, None] * width + parent.gather(1, chosen)  # (A, M)
-        unfinished = (pool.counts[alive] < beams) & (sums[:, 0] > IMPOSSIBLE)  # (A,)
+        rows = torch.arange(len(alive), device=device)[:, None] * width + parent.gather(1, chosen)  # (A, m)
+        unfinished = sums.amax(1) > IMPOSSIBLE  # (A,)
+        if to_say is None:
+            unfinished &= pool.counts[alive] < beams
         leaving = not bool(unfinished.all())
         if leaving:
             alive, sums, history, rows = (x[unfinished] for x in (alive, sums, history, rows))
@@ -158,5 +179,20 @@ def beam_search(
         moved = leaving or rows.shape[1] != width
         state = state.select(rows.flatten()) if moved else state.reorder(rows.flatten())
         token = history[:, :, -1].flatten()
-    pool.add(alive, sums > IMPOSSIBLE, sums, history, ended=False)
+    complete = sums[:, : sums.shape[1] // banks] > IMPOSSIBLE  # the first bank
+    pool.add(alive, complete, sums[:, : complete.shape[1]], history[:, : complete.shape[1]], ended=False)
     return pool.best(search.n_best, search.length_penalty)
+
+
+def _with(scores: Tensor, best: Tensor, tokens: Tensor, wanted: list[int]) -> tuple[Tensor, Tensor]:
+    """Candidates (N, k) and, however unlikely, the tokens that bring a hypothesis forward: (N, k + U), none twice."""
+    added = torch.tensor(wanted, device=tokens.device)
+    best = best.masked_fill(torch.isin(tokens, added), IMPOSSIBLE)
+    return torch.cat([best, scores[:, added]], 1), torch.cat([tokens, added.expand(len(tokens), -1)], 1)
+
+
+def _best_of_banks(joint: Tensor, bank: Tensor, banks: int, count: int) -> tuple[Tensor, Tensor]:
+    """The best `count` candidates of each bank: values and indices, (A, banks * count) each, bank after bank."""
+    spread = torch.arange(banks, device=joint.device)[:, None] != bank[:, None]  # (A, banks, X)
+    found = joint[:, None].expand_as(spread).masked_fill(spread, IMPOSSIBLE).topk(min(count, joint.shape[1]), dim=2)
+    return found.values.flatten(1), found.indices.flatten(1)
