@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from semreg.annotation import Annotation, Caption, Concept, Tag
 from semreg.errors import PictureError, SemregError
+from semreg.explanation import Explanation
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,6 +24,7 @@ __all__ = [
     "Annotator",
     "Caption",
     "Concept",
+    "Explanation",
     "Options",
     "PictureError",
     "SemregError",

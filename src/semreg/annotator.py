@@ -19,10 +19,21 @@ from semreg.data.vocabulary import NEVER_PRODUCED, PADDING, SPECIAL, START, STOP
 from semreg.decoding import Hypotheses, beam_search, search_for
 from semreg.decoding.tag_scores import combine, evidence_of_paths
 from semreg.errors import PictureError, SemregError
+from semreg.explanation import Explanation
 from semreg.model.cnn_rnn import CnnRnn
 from semreg.model.interfaces import Encoding
 from semreg.model_folder import Form, ModelConfig, TagScoreConfig, find_model, fingerprint, load_model
-from semreg.steering import Wording, switch, to_encoding, word_rules
+from semreg.steering import (
+    Explained,
+    Switched,
+    Wording,
+    explain,
+    given_labels,
+    steerable,
+    switch,
+    to_encoding,
+    word_rules,
+)
 
 DEFAULT_MODEL = Path(__file__).with_name("default_model")
 CONCEPT_FLOOR = 0.05  # concepts less probable than this are not worth telling
@@ -180,13 +191,16 @@ class Annotator:
         return self.model.encode(pictures.to(self.device), self.config.preprocessing.mirror)
 
     @torch.inference_mode()
-    def predict(self, encoding: Encoding, options: Options | None = None) -> Prediction:
-        """Tell: from what was seen, tags and captions in numbers. The pictures are not looked at again."""
+    def predict(self, encoding: Encoding, options: Options | None = None, given: Sequence[int] = ()) -> Prediction:
+        """Tell: from what was seen, tags and captions in numbers. The pictures are not looked at again.
+
+        Label paths hold the labels that are `given`.
+        """
         options = options or Options()
         path = scores = captions = None
         rules = self._wording(options)
         if "tags" in self.config.decoders:
-            path, scores = self._tags(encoding, options, rules["tags"])
+            path, scores = self._tags(encoding, options, rules["tags"], given)
         if "caption" in self.config.decoders:
             captions = self._search("caption", encoding, options.beams, options.n_best, rules["caption"])
         return Prediction(encoding.concepts, path, scores, captions)
@@ -194,16 +208,33 @@ class Annotator:
     def _wording(self, options: Options) -> dict[Form, Wording]:
         return word_rules(options.must, options.never, self.config)
 
-    def _tags(self, encoding: Encoding, options: Options, rules: Wording) -> tuple[list[list[int]], Tensor]:
+    def _tags(
+        self, encoding: Encoding, options: Options, rules: Wording, given: Sequence[int]
+    ) -> tuple[list[list[int]], Tensor]:
         setting = self.config.tag_score or TagScoreConfig()
-        found = self._search("tags", encoding, options.beams, min(setting.paths, options.beams), rules)
+        found = self._label_paths(encoding, options, rules, given)
         evidence = evidence_of_paths(self.model.decoder("tags"), encoding, found, START)
         concepts = None if self._label_concepts is None else encoding.concepts[:, self._label_concepts]
         weights = (setting.path, setting.concept, setting.bias)
         scores = combine(evidence[:, len(SPECIAL) :], concepts, weights)  # (B, L)
         return [[token - len(SPECIAL) for token in row[0]] for row in found.lists()], scores
 
-    def _search(self, form: Form, encoding: Encoding, beams: int, n_best: int, rules: Wording) -> Hypotheses:
+    def _label_paths(
+        self, encoding: Encoding, options: Options, rules: Wording, given: Sequence[int] = ()
+    ) -> Hypotheses:
+        setting = self.config.tag_score or TagScoreConfig()
+        return self._search("tags", encoding, options.beams, min(setting.paths, options.beams), rules, given)
+
+    def _search(
+        self,
+        form: Form,
+        encoding: Encoding,
+        beams: int,
+        n_best: int,
+        rules: Wording,
+        given: Sequence[int] = (),
+    ) -> Hypotheses:
+        wanted = [((len(SPECIAL) + label,),) for label in given]
         search = search_for(
             form,
             max_length=self.config.decoders[form].max_length,
@@ -211,7 +242,7 @@ class Annotator:
             beams=beams,
             n_best=n_best,
             once=self._content if form == "caption" else (),  # "a clock tower with a clock tower" tells nothing more
-            required=rules.must,
+            required=(*rules.must, *wanted),
             forbidden=rules.never,
         )
         return beam_search(self.model.decoder(form), encoding, search, start=START, stop=STOP, padding=PADDING)
@@ -220,11 +251,24 @@ class Annotator:
         """Annotate pictures that were read already: uint8 (B, 3, S, S), as `read_one` gives them, and their names."""
         return self.tell(self.encode(pictures), names, options) if names else []
 
-    def tell(self, encoding: Encoding, names: Sequence[str | None], options: Options | None = None) -> list[Annotation]:
-        """Tell: from what was seen in B pictures, an annotation of each; `names` are their file names."""
+    def tell(
+        self,
+        encoding: Encoding,
+        names: Sequence[str | None],
+        options: Options | None = None,
+        given: Sequence[int] = (),
+    ) -> list[Annotation]:
+        """Tell: from what was seen in B pictures, an annotation of each.
+
+        Args:
+            encoding: of the pictures.
+            names: their file names.
+            options: how to annotate.
+            given: labels that all of them have.
+        """
         options = options or Options()
-        prediction = self.predict(encoding, options)
-        tags = self._told_tags(prediction.tag_scores, options)
+        prediction = self.predict(encoding, options, given)
+        tags = self._told_tags(prediction.tag_scores, options, given)
         captions = self._told_captions(prediction.captions)
         concepts = self._told_concepts(prediction.concepts)
         kept = prediction.concepts.float().cpu().tolist() if self.config.supervised else [()] * len(names)
@@ -241,17 +285,19 @@ class Annotator:
             for row, name in enumerate(names)
         ]
 
-    def _told_tags(self, scores: Tensor | None, options: Options) -> list[tuple[Tag, ...]] | None:
+    def _told_tags(self, scores: Tensor | None, options: Options, given: Sequence[int]) -> list[tuple[Tag, ...]] | None:
         if scores is None:
             return None
-        scores = scores.float().cpu()
+        scores = scores.float().cpu().clone()
+        scores[:, list(given)] = 1.0
         floor = (
             self._tag_thresholds
             if options.min_score is None
             else torch.full(scores.shape[1:], float(options.min_score))
         )
         rules = self._wording(options)["tags"]
-        must = [[label - len(SPECIAL) for (label,) in phrases] for phrases in rules.must]
+        must = [*([label] for label in given)]
+        must += [[label - len(SPECIAL) for (label,) in phrases] for phrases in rules.must]
         floors = floor.expand_as(scores).clone()
         floors[:, [label - len(SPECIAL) for (label,) in rules.never]] = float("inf")
         first = torch.zeros_like(scores, dtype=torch.bool)
@@ -323,8 +369,67 @@ class Annotator:
         switched = [
             switch(each, changes, self.config, self.name) for each, changes in zip(annotations, concepts, strict=True)
         ]
-        encoding = to_encoding(switched, options.emphasis, self.device)
-        told = self.tell(encoding, [annotation.file_name for annotation in annotations], options)
+        return self._retell(switched, [annotation.file_name for annotation in annotations], options)
+
+    def complete(self, source: Source | Annotation, tags: Sequence[str], options: Options | None = None) -> Annotation:
+        """Take tags that a person gave for certain, and propose the others and a caption that go with them.
+
+        The label paths hold the given tags, and where the model tells from its concepts these count as seen. Given tags
+        are told with the score 1.
+
+        Args:
+            source: a picture, or an annotation of this model, which a model that tells from concepts can complete
+                without the picture.
+            tags: some of the picture's tags.
+            options: how to annotate.
+
+        Raises:
+            PictureError: the picture cannot be read.
+            SemregError: a tag that the model does not know, or as for `steer`.
+        """
+        options = options or Options()
+        given = given_labels(tags, self.config)
+        names = [self.labels[label] for label in given]
+        places = self.config.concept_vocabulary().of_token(names)
+        if isinstance(source, Annotation):
+            named = dict.fromkeys((name for name, place in zip(names, places, strict=True) if place >= 0), 1.0)
+            return self._retell([switch(source, named, self.config, self.name)], [source.file_name], options, given)[0]
+        encoding = self.encode(self.read_one(source)[None])
+        if not steerable(self.config):
+            return self.tell(encoding, [_name(source)], options, given)[0]
+        on = dict.fromkeys((place for place in places if place >= 0), 1.0)
+        seen = Switched(encoding.concepts[0].float().cpu(), on)
+        return self._retell([seen], [_name(source)], options, given)[0]
+
+    def explain(self, annotation: Annotation, options: Options | None = None) -> Explanation:
+        """Say which concepts carried each tag and each content word of the caption, and where RNN and CNN disagree.
+
+        Args:
+            annotation: of this model, steered or not; see `steer`.
+            options: how it was annotated.
+
+        Raises:
+            SemregError: as for `steer`.
+        """
+        options = options or Options()
+        switched = switch(annotation, {}, self.config, self.name)
+        encoding = to_encoding([switched], options.emphasis, self.device)
+        paths = None
+        if "tags" in self.config.decoders:
+            with torch.inference_mode():
+                paths = self._label_paths(encoding, options, self._wording(options)["tags"])
+        what = Explained(annotation, switched, encoding.concepts[0], self.model, self.config, self.name)
+        return explain(what, paths)
+
+    def _retell(
+        self,
+        switched: Sequence[Switched],
+        names: Sequence[str | None],
+        options: Options,
+        given: Sequence[int] = (),
+    ) -> list[Annotation]:
+        """Annotations of B pictures by their concepts, with what was set by hand shown as it was set."""
+        told = self.tell(to_encoding(switched, options.emphasis, self.device), names, options, given)
         shown = self._told_concepts(torch.stack([each.shown() for each in switched]))
         return [
             replace(

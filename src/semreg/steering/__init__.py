@@ -1,6 +1,20 @@
 """What people say of a picture after the model: concepts set by hand, words that must or must not be said, and why."""
 
-from semreg.steering.switches import Switched, check_steerable, concept_index, recall, switch, to_encoding
+from semreg.steering.explain import Explained, explain
+from semreg.steering.given import given_labels
+from semreg.steering.switches import Switched, check_steerable, recall, steerable, switch, to_encoding
 from semreg.steering.wording import Wording, word_rules
 
-__all__ = ["Switched", "Wording", "check_steerable", "concept_index", "recall", "switch", "to_encoding", "word_rules"]
+__all__ = [
+    "Explained",
+    "Switched",
+    "Wording",
+    "check_steerable",
+    "explain",
+    "given_labels",
+    "recall",
+    "steerable",
+    "switch",
+    "to_encoding",
+    "word_rules",
+]

@@ -33,6 +33,11 @@ def check_steerable(config: ModelConfig) -> None:
         raise SemregError(f"{config.name} cannot be steered: its concept layer was never taught to mean its names")
 
 
+def steerable(config: ModelConfig) -> bool:
+    """Whether `check_steerable` has nothing against it."""
+    return config.supervised and all(decoder.interface == "semantic" for decoder in config.decoders.values())
+
+
 def recall(annotation: Annotation, config: ModelConfig, model: str) -> Tensor:
     """What was seen in an annotated picture: s_hat, (K,).
 
