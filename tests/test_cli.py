@@ -78,8 +78,13 @@ def test_csv_text_and_gallery_are_written_whole(album: Path, model_folder: Path,
     assert done.returncode == 0, done.stderr
     assert (album / "a.txt").is_file() and (album / "trip" / "b.txt").is_file()
     before = (album / "a.txt").read_bytes()
-    done = semreg("annotate", album, "--model", model_folder, "-f", "txt", "-o", album, "--min-score", "0")
-    assert "kept the text file" in done.stderr and (album / "a.txt").read_bytes() == before
+    again = ("annotate", album, "--model", model_folder, "-f", "txt", "-o", album, "--min-score", "0")
+    done = semreg(*again)
+    assert "2 pictures written with" in done.stderr and (album / "a.txt").read_bytes() == before
+    (album / "a.txt").write_text("mine")
+    done = semreg(*again, "--refresh")
+    assert "kept the text file" in done.stderr and (album / "a.txt").read_text() == "mine"
+    assert len((album / "trip" / "b.txt").read_text().split(", ")) > 3
 
 
 def test_what_is_no_picture_is_named_and_the_rest_is_done(album: Path, model_folder: Path) -> None:

@@ -178,7 +178,7 @@ class Annotator:
 
     def read(self, sources: Iterable[Source], batch_size: int) -> Iterator[Batch]:
         """Read pictures into batches, ahead of their use; what cannot be read is named in its batch."""
-        pictures = _ahead(self._try, sources, 2 * batch_size)
+        pictures = ahead(self._try, sources, 2 * batch_size)
         empty = torch.empty(0, 3, self._preprocessing.size, self._preprocessing.size, dtype=torch.uint8)
         while chunk := list(itertools.islice(pictures, batch_size)):
             good = [picture for _, picture in chunk if isinstance(picture, Tensor)]
@@ -480,7 +480,7 @@ def _name(source: Source) -> str | None:
     return Path(source).as_posix() if isinstance(source, str | Path) else None
 
 
-def _ahead(work: Callable[[T], R], items: Iterable[T], lead: int) -> Iterator[R]:
+def ahead(work: Callable[[T], R], items: Iterable[T], lead: int) -> Iterator[R]:
     """Results in order, computed in threads at most `lead` items ahead of their use."""
     with ThreadPoolExecutor(max_workers=2) as pool:
         waiting: deque[Future[R]] = deque()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -16,12 +17,14 @@ TAG_COLUMNS = ("C-P", "C-R", "C-F1", "C-F1 mean", "O-P", "O-R", "O-F1", "N+")
 
 
 @contextmanager
-def progress_bar(text: str, total: int | None = None, *, hidden: bool = False) -> Iterator[Callable[[int], None]]:
+def progress_bar(
+    text: str, total: int | Callable[[], int] | None = None, *, hidden: bool = False
+) -> Iterator[Callable[[int], None]]:
     """Show a bar with count, rate and, where the total is known, the time left; nothing where stderr is no terminal.
 
     Args:
         text: what is being done.
-        total: how many there are, if known.
+        total: how many there are, if known, or a function that finds out, beside the work.
         hidden: show nothing, because something else is written to the terminal.
 
     Yields:
@@ -43,7 +46,10 @@ def progress_bar(text: str, total: int | None = None, *, hidden: bool = False) -
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(text, total=total)
+        task = bar.add_task(text, total=None if callable(total) else total)
+        if callable(total):
+            count = total
+            threading.Thread(target=lambda: bar.update(task, total=count()), daemon=True).start()
         yield lambda count: bar.advance(task, count)
 
 

@@ -113,14 +113,14 @@ def test_nothing_found_names_folder_and_suffixes(here):
 
 def test_unreadable_folders(here, monkeypatch, caplog):
     make("p/a.jpg", "p/locked/b.jpg")
-    listed = Path.iterdir
+    listed = os.scandir
 
-    def iterdir(path: Path):
-        if path.name == "locked":
+    def scandir(path):
+        if Path(path).name == "locked":
             raise PermissionError(13, "Permission denied")
         return listed(path)
 
-    monkeypatch.setattr(Path, "iterdir", iterdir)
+    monkeypatch.setattr(os, "scandir", scandir)
     assert found("p") == ["p/a.jpg"]
     assert "cannot read the folder p/locked: Permission denied" in caplog.text
     with pytest.raises(SemregError, match="cannot read the folder p/locked"):

@@ -2,38 +2,40 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import sys
 from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from semreg.cli.options import FAILED, BatchOption, BeamOption, DeviceOption, ModelOption, load_annotator
+from semreg.cli.annotating import Shared, Work, common_folder, journal_file, target_of
+from semreg.cli.options import FAILED
+from semreg.cli.spread import spread
 from semreg.errors import SemregError
 from semreg.terminal import progress_bar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from semreg.annotation import Annotation
+    from semreg.folders.changes import Contents
+    from semreg.folders.journal import Journal
+    from semreg.folders.library import Library
+    from semreg.folders.outputs import Content, Writer
+    from semreg.folders.walk import Found
 
 
+@spread(Shared, "shared")
 def annotate(
     paths: Annotated[
         list[Path],
         typer.Argument(help="Pictures, and folders that are searched for them.", metavar="PATH"),
     ],
-    model: ModelOption = None,
-    format: Annotated[
-        str | None,
-        typer.Option(
-            "--format",
-            "-f",
-            help="table, jsonl, csv or txt. [default: table on a terminal, else jsonl]",
-            show_default=False,
-        ),
-    ] = None,
+    shared: Shared,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -43,27 +45,11 @@ def annotate(
             show_default=False,
         ),
     ] = None,
-    beam: BeamOption = 3,
-    captions: Annotated[int, typer.Option("--captions", min=1, help="Captions for each picture, best first.")] = 1,
-    min_score: Annotated[
-        float | None,
-        typer.Option(
-            "--min-score",
-            min=0,
-            max=1,
-            help="Tell tags from this probability on.",
-            show_default="the model's own",
-        ),
-    ] = None,
-    max_tags: Annotated[
-        int | None, typer.Option("--max-tags", min=0, help="Tell at most so many tags.", show_default="all")
-    ] = None,
     gallery: Annotated[
         Path | None,
         typer.Option("--gallery", help="Also write a web page with pictures, tags and captions.", show_default=False),
     ] = None,
-    batch: BatchOption = 16,
-    device: DeviceOption = "cpu",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be written; change nothing.")] = False,
 ) -> None:
     """Tag and caption pictures.
 
@@ -74,58 +60,151 @@ def annotate(
         semreg annotate ~/photos --output photos.csv --gallery photos.html
 
         semreg annotate ~/photos --format jsonl | grep '"dog"'
-    """
-    from semreg.folders.gallery import write_gallery
-    from semreg.folders.outputs import open_writer
-    from semreg.folders.walk import find_pictures
 
-    chosen = format or _format_of(output)
+        semreg annotate ~/photos --format xmp --dry-run
+
+        semreg annotate ~/photos --format xmp --rename names.csv --exclude person
+    """
+    from semreg.folders.walk import Patterns, find_pictures
+
     # Everything that can be wrong with the arguments is found out before the model is loaded.
-    found = find_pictures(paths)
+    folder = common_folder(paths)
+    settings = shared.settings(folder)
+    patterns = Patterns(settings.include, settings.ignore)
+    found = find_pictures(paths, patterns)
     first = next(found, None)
     if first is None:
         raise SemregError("there is no picture to annotate: name pictures, or folders with some")
-    writer = open_writer(chosen, output, base=paths[0] if len(paths) == 1 and paths[0].is_dir() else None)
-    annotator = load_annotator(model, device)
-    from semreg.annotator import Options
-
-    options = Options(
-        beams=max(beam, captions), n_best=captions, min_score=min_score, max_tags=max_tags, batch_size=batch
-    )
-
-    def sources() -> Iterator[Path]:
-        yield first.path
-        for picture in found:
-            yield picture.path
-
-    total = failed = 0
-
-    def told() -> Iterator[Annotation]:
-        nonlocal total, failed
-        for annotation in annotator.annotate(sources(), options):
-            writer.write(annotation)
-            total += 1
-            if annotation.error is not None:
-                failed += 1
-                if chosen != "table":
-                    typer.echo(annotation.error, err=True)
-            advance(1)
-            yield annotation
-
-    with writer, progress_bar("annotating", hidden=chosen == "table" and output is None) as advance:
-        if gallery is None:
-            deque(told(), maxlen=0)
+    form = settings.format or _format_of(output)
+    base = paths[0] if len(paths) == 1 and paths[0].is_dir() else None
+    target = target_of(settings.model_copy(update={"format": form}), output, base)
+    with ExitStack() as stack:
+        journal = _journal(folder, base, shared.journal, needed=target is not None, dry=dry_run)
+        if journal:
+            stack.enter_context(journal)
+        writer = None if target else _writer(form, output, base, settings.text, dry=dry_run)
+        work = Work.prepared(settings)
+        library = work.library(journal, target, refresh=shared.refresh) if journal else None
+        if library:
+            library.everything = gallery is not None
+            library.foretell = _foretell if dry_run else None
+        hidden = form == "table" and output is None
+        total = lambda: sum(1 for _ in find_pictures(paths, patterns))  # noqa: E731
+        bar = progress_bar("annotating", total, hidden=hidden)
+        told = _Told(work, library, writer and stack.enter_context(writer), stack.enter_context(bar), quiet=hidden)
+        pictures = told.of(chain([first], found))
+        if gallery is None or dry_run:
+            deque(pictures, maxlen=0)
         else:
-            write_gallery(told(), gallery)
+            from semreg.folders.gallery import write_gallery
+
+            write_gallery(pictures, gallery)
     for kept in getattr(writer, "left", []):
         typer.echo(f"kept the text file that was there already: {kept}", err=True)
-    if failed:
-        typer.echo(f"{failed} of {total} pictures could not be read", err=True)
+    if library and target and not dry_run:
+        _sum_up(library, folder)
+    if told.failed:
+        typer.echo(f"{told.failed} of {told.total} pictures could not be read", err=True)
+    if told.failed or (library and library.counts.failed):
         raise typer.Exit(FAILED)
+
+
+class _Told:
+    """Pictures annotated, written where the user wants to see them, and counted."""
+
+    def __init__(
+        self, work: Work, library: Library | None, writer: Writer | None, advance: Callable[[int], None], *, quiet: bool
+    ) -> None:
+        self.total = self.failed = 0
+        self._work, self._library, self._writer, self._advance = work, library, writer, advance
+        self._quiet = quiet or library is not None  # a library names what failed by itself
+
+    def of(self, found: Iterator[Found]) -> Iterator[Annotation]:
+        """What is told of the pictures, one by one."""
+        for annotation in self._annotations(found):
+            if self._writer:
+                self._writer.write(annotation)
+            self.total += 1
+            if annotation.error is not None:
+                self.failed += 1
+                if not self._quiet:
+                    typer.echo(annotation.error, err=True)
+            yield annotation
+
+    def _annotations(self, found: Iterator[Found]) -> Iterator[Annotation]:
+        counted = self._counted(found)
+        if self._library:
+            return self._library.annotate(counted, self._work.annotator, self._work.options)
+        said = self._work.annotator.annotate((picture.path for picture in counted), self._work.options)
+        return (self._work.labels.told(annotation) for annotation in said)
+
+    def _counted(self, found: Iterator[Found]) -> Iterator[Found]:
+        for picture in found:
+            yield picture
+            self._advance(1)
+
+
+def _journal(folder: Path, base: Path | None, named: Path | None, *, needed: bool, dry: bool) -> Journal | None:
+    """The journal, with what an earlier run left open settled; None where none is needed and none is there."""
+    from semreg.folders.changes import settle
+    from semreg.folders.journal import Journal
+
+    file = journal_file(folder, named)
+    if not needed and named is None and (base is None or not _usable(file)):
+        return None
+    try:
+        journal = Journal(file, folder if named or not file.exists() else None, dry=dry)
+    except SemregError:
+        if needed or named:
+            raise
+        return None  # another run is at work in the folder: looking at its pictures need not wait
+    if not dry:
+        settle(journal)
+    return journal
+
+
+def _usable(file: Path) -> bool:
+    return file.is_file() and os.access(file, os.W_OK) and os.access(file.parent, os.W_OK)
+
+
+def _writer(form: str, output: Path | None, base: Path | None, text: Content, *, dry: bool) -> Writer:
+    from semreg.folders.outputs import open_writer
+
+    if dry:
+        return open_writer("jsonl" if form == "jsonl" else "table")
+    return open_writer(form, output, content=text, base=base)
+
+
+def _foretell(contents: Contents, told: Annotation) -> None:
+    tags = ", ".join(tag.label for tag in told.tags)
+    caption = f'; "{told.caption.text}"' if told.caption else ""
+    typer.echo(f"{'new ' if contents.before is None else ''}{contents.target}: {tags or 'no tags'}{caption}")
+
+
+def _sum_up(library: Library, folder: Path) -> None:
+    """Say on stderr what a run did to a folder, and how to take it back."""
+    counts = library.counts
+    lines = [f"{_pictures(counts.annotated)} annotated, {counts.written} files written"]
+    if counts.unchanged:
+        lines.append(f"{_pictures(counts.unchanged)} done before and left as they are")
+    if counts.edited:
+        lines.append(f"{_pictures(counts.edited)} edited since, with our tags known, and left as they are")
+    if counts.stale:
+        lines.append(
+            f"{_pictures(counts.stale)} written with another model or other settings: --refresh writes them again"
+        )
+    if counts.written:
+        lines.append(f"to take it back: semreg undo {library.run} --folder {shlex.quote(str(folder))}")
+    for line in lines:
+        typer.echo(line, err=True)
+
+
+def _pictures(count: int) -> str:
+    return "1 picture" if count == 1 else f"{count} pictures"
 
 
 def _format_of(output: Path | None) -> str:
     if output is None:
         return "table" if sys.stdout.isatty() else "jsonl"
-    known = {".csv": "csv", ".txt": "txt", ".jsonl": "jsonl", ".json": "jsonl", "": "txt"}
+    known = {".csv": "csv", ".txt": "txt", ".jsonl": "jsonl", ".json": "jsonl", ".parquet": "parquet", "": "txt"}
     return known.get(output.suffix.lower(), "jsonl")

@@ -27,6 +27,7 @@ from PIL import ExifTags, Image, JpegImagePlugin
 from torch import Tensor
 from torch.nn import functional
 
+from semreg.data.raw import is_raw, raw_preview
 from semreg.errors import PictureError, SemregError
 
 Pixels: TypeAlias = NDArray[Any]
@@ -92,6 +93,8 @@ def read_picture(source: Source, *, at_least: int | None = None) -> Pixels:
     if isinstance(source, bytes):
         return _from_stream(io.BytesIO(source), "the picture", at_least)
     with _open_file(Path(source)) as stream:
+        if is_raw(Path(source)):
+            return _from_stream(io.BytesIO(raw_preview(Path(source))), str(source), at_least)
         return _from_stream(stream, str(source), at_least)
 
 

@@ -137,7 +137,7 @@ class TextFolderWriter(Writer):
             raise SemregError(f"the content of text files must be 'tags' or 'caption', is {content!r}")
         self.left: list[str] = []
         self._folder, self._base, self._overwrite = folder, base, overwrite
-        self._text = _tags if content == "tags" else _caption
+        self._content = content
         self._written: set[Path] = set()
 
     def __enter__(self) -> Writer:
@@ -160,7 +160,7 @@ class TextFolderWriter(Writer):
             return
         _make_folder(target.parent)
         with atomic_write(target) as stream:
-            stream.write(_printable(self._text(annotation)) + "\n")
+            stream.write(text_of(annotation, self._content))
         self._written.add(target)
 
 
@@ -193,6 +193,11 @@ class TableWriter(_StreamWriter):
             texts[0] = Text(f"{folder}{slash}\n{rest}" if slash else rest, style=style)
         table.add_row(*texts)
         return table
+
+
+def text_of(annotation: Annotation, content: Content) -> str:
+    """What a text file beside a picture holds: a line with its tags joined by `, `, or with its caption."""
+    return _printable(_tags(annotation) if content == "tags" else _caption(annotation)) + "\n"
 
 
 def open_writer(

@@ -5,15 +5,22 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from semreg.data.raw import RAW_SUFFIXES
 from semreg.errors import SemregError
+
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
 
 PICTURE_SUFFIXES = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"),
     *(".avif", ".heic", ".heif", ".jp2", ".ppm", ".pgm", ".pnm"),
+    *RAW_SUFFIXES,
 )
 
 # Folders that devices and systems fill with previews and deleted files; compared without case.
@@ -38,13 +45,42 @@ class Found:
         return self.path.as_posix()
 
 
-def find_pictures(paths: Sequence[Path]) -> Iterator[Found]:
+@dataclass(frozen=True)
+class Patterns:
+    """Which pictures below a named folder count, by patterns as in a `.gitignore`.
+
+    Attributes:
+        include: a picture must match one of these; empty takes all.
+        ignore: pictures and folders that are left out.
+    """
+
+    include: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+
+    def takes(self, path: str) -> bool:
+        """Whether a picture counts; its path is relative to the named folder."""
+        return (not self.include or self._include.match_file(path)) and self.enters(path)
+
+    def enters(self, path: str) -> bool:
+        """Whether a picture, or a folder (its path ends with a slash), is not to be ignored."""
+        return not self.ignore or not self._ignore.match_file(path)
+
+    @cached_property
+    def _include(self) -> GitIgnoreSpec:
+        return _spec(self.include)
+
+    @cached_property
+    def _ignore(self) -> GitIgnoreSpec:
+        return _spec(self.ignore)
+
+
+def find_pictures(paths: Sequence[Path], patterns: Patterns | None = None) -> Iterator[Found]:
     """Yield every picture in `paths`, each once, even where paths overlap or symbolic links lead in circles.
 
     A file given by name is always tried, whatever its suffix. A folder is searched with all that is below it:
     first its own pictures, then its folders, both in natural order (2 before 10), by suffix without case;
-    hidden files and folders and those of the system are left out. Memory grows with one folder's files, not
-    with all of them.
+    hidden files and folders and those of the system are left out, and what `patterns` do not take. Memory grows with
+    the names in one folder, not with all pictures.
 
     Raises:
         SemregError: at once when a path does not exist; when a named folder cannot be read; and at the end
@@ -54,16 +90,16 @@ def find_pictures(paths: Sequence[Path]) -> Iterator[Found]:
     for path in paths:
         if not os.path.lexists(path):
             raise SemregError(f"file or folder does not exist: {path}")
-    return _find(paths)
+    return _find(paths, patterns or Patterns())
 
 
-def _find(paths: Sequence[Path]) -> Iterator[Found]:
+def _find(paths: Sequence[Path], patterns: Patterns) -> Iterator[Found]:
     named: set[tuple[_Identity, str]] = set()
     visited: set[_Identity] = set()
     nothing = True
     for given in paths:
         if _is_dir(given):
-            for path in _walk(given, visited):
+            for path in _walk(given, visited, patterns):
                 if not named or (_identity(path.parent), path.name) not in named:
                     nothing = False
                     yield Found(path)
@@ -79,15 +115,17 @@ def _find(paths: Sequence[Path]) -> Iterator[Found]:
         raise SemregError(f"no pictures found in: {where} (looked for {' '.join(PICTURE_SUFFIXES)})")
 
 
-def _walk(top: Path, visited: set[_Identity]) -> Iterator[Path]:
+def _walk(top: Path, visited: set[_Identity], patterns: Patterns) -> Iterator[Path]:
     waiting = [top]
     while waiting:
         folder = waiting.pop()
         identity = _identity(folder)
         if identity in visited:
             continue
+        below = folder.relative_to(top).as_posix()
+        below = "" if below == "." else f"{below}/"
         try:
-            entries = sorted(folder.iterdir(), key=lambda path: _natural(path.name))
+            folders, pictures = _listed(folder)
         except OSError as error:
             sentence = f"cannot read the folder {folder}: {error.strerror or error}"
             if folder is top:
@@ -95,14 +133,30 @@ def _walk(top: Path, visited: set[_Identity]) -> Iterator[Path]:
             _log.warning("%s; its pictures are left out", sentence)
             continue
         visited.add(identity)
-        folders = []
-        for path in entries:
-            if _is_dir(path):
-                if not path.name.startswith(".") and path.name.casefold() not in _SYSTEM_FOLDERS:
-                    folders.append(path)
-            elif _is_picture_name(path.name) and _is_file(path):
-                yield path
-        waiting.extend(reversed(folders))
+        yield from (folder / name for name in pictures if patterns.takes(below + name))
+        waiting.extend(folder / name for name in reversed(folders) if patterns.enters(f"{below}{name}/"))
+
+
+def _listed(folder: Path) -> tuple[list[str], list[str]]:
+    """The names of the folders and of the pictures in a folder, in natural order."""
+    folders, pictures = [], []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if _is(entry.is_dir):
+                if not entry.name.startswith(".") and entry.name.casefold() not in _SYSTEM_FOLDERS:
+                    folders.append(entry.name)
+            elif _is_picture_name(entry.name) and _is(entry.is_file):
+                pictures.append(entry.name)
+    return sorted(folders, key=_natural), sorted(pictures, key=_natural)
+
+
+def _spec(patterns: tuple[str, ...]) -> GitIgnoreSpec:
+    from pathspec import GitIgnoreSpec
+
+    try:
+        return GitIgnoreSpec.from_lines(patterns)
+    except ValueError as error:
+        raise SemregError(f"cannot understand one of the patterns {', '.join(patterns)}: {error}") from None
 
 
 def _natural(name: str) -> tuple[list[str | int], str]:
@@ -130,8 +184,8 @@ def _is_dir(path: Path) -> bool:
         return False
 
 
-def _is_file(path: Path) -> bool:
+def _is(asked: Callable[[], bool]) -> bool:
     try:
-        return path.is_file()
-    except OSError:
+        return asked()
+    except OSError:  # a link that leads in a circle, or to where nobody may look
         return False
