@@ -74,19 +74,27 @@ def _stretches(new: bytes, old: bytes) -> Iterator[tuple[int, int, bytes]]:
 
 
 def _found_again(new: bytes, there: int, old: bytes, here: int, end: int) -> tuple[int, int] | None:
-    """Where, in new and old, the next common stretch begins: looked for at ever larger steps in old, then led back."""
-    step = 0
-    while step <= _REACH and here + step + _ANCHOR <= end:
-        place = here + step
-        anchor = old[place : place + _ANCHOR]
-        same = there + step  # an edit in place keeps what follows where it was
-        at = same if new.startswith(anchor, same) else new.find(anchor, there)
-        if at >= 0:
-            back = 0
-            while back < min(step, at - there) and new[at - back - 1] == old[place - back - 1]:
-                back += 1
-            return at - back, place - back
-        step = step * 2 or 1
+    """Where, in new and old, the next common stretch begins.
+
+    Looked for at ever larger steps in old: close by where it would be after an edit in place, then anywhere
+    further on in new after an insertion or removal. What was stepped over and is alike is taken back.
+    """
+    steps = [0, *(1 << power for power in range(_REACH.bit_length()))]
+    steps = [step for step in steps if here + step + _ANCHOR <= end]
+    for in_place in (True, False):
+        for step in steps:
+            anchor = old[here + step : here + step + _ANCHOR]
+            if in_place:
+                at = there + step if new.startswith(anchor, there + step) else -1
+            else:
+                at = new.find(anchor, there)
+            if at >= 0:
+                back = 0
+                while back < min(step, at - there) and new[at - back - 1] == old[here + step - back - 1]:
+                    back += 1
+                return at - back, here + step - back
+            if in_place and step >= _ANCHOR:
+                break
     return None
 
 

@@ -139,6 +139,7 @@ def _changed(data: bytes, state: _State, record: Record) -> bytes:
     block = state.blocks.iptc
     if block is not None:
         block = iptc.changed(block, claimed, record.entry)
+        properties.renew_digest(parsed.rdf, state.blocks.iptc or b"", block)
     return state.format.put(data, state.blocks, Blocks(None if gone else parsed.encoded(), block))
 
 

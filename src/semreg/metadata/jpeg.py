@@ -78,7 +78,7 @@ def _segments(data: bytes) -> Iterator[_Segment]:
         marker = int.from_bytes(data[position : position + 1], "big")
         size = int.from_bytes(data[position + 1 : position + 3], "big")
         end = position + 1 + size
-        if size < 2 or end > len(data):
+        if marker == 0 or size < 2 or end > len(data):
             raise MetadataError(f"its JPEG header is broken at byte {start}: save the picture anew, or write a sidecar")
         if marker == 0xDA:
             return

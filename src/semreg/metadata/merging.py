@@ -10,7 +10,7 @@ from semreg.metadata.entry import Entry, Existing, Record, distinct, key
 
 @dataclass(frozen=True)
 class Fields:
-    """The fields of a file as they stand. `caption` is the default description, `captions` all languages' texts."""
+    """The fields of a file as they stand. `caption` is the default description, `captions` those of all languages."""
 
     tags: tuple[str, ...] = ()
     hierarchy: tuple[str, ...] = ()
@@ -45,7 +45,7 @@ def merged(fields: Fields, record: Record, entry: Entry, existing: Existing) -> 
             tags=_new(entry.tags, human_tags[0], removed),
             hierarchy=_new(entry.hierarchy, human_tags[1], removed),
         )
-    human_caption = any(text.strip() for text in less(fields.captions, [old.caption] if old.caption else []))
+    human_caption = bool(less(fields.captions, [old.caption] if old.caption else []))
     if _may_write(human_caption, old.caption is not None, existing, joins=False):
         caption = entry.caption if entry.caption and _new([entry.caption], [], removed) else None
         claims = replace(claims, caption=caption)
@@ -71,7 +71,7 @@ def _removed(fields: Fields, record: Record) -> tuple[str, ...]:
     claimed = record.entry
     gone = [tag for tag in claimed.tags if tag not in fields.tags]
     gone += [path for path in claimed.hierarchy if path not in fields.hierarchy]
-    if claimed.caption and not any(text.strip() for text in fields.captions):
+    if claimed.caption and not fields.captions:
         gone.append(claimed.caption)
     there = {key(text) for text in (*fields.tags, *fields.hierarchy, *fields.captions)}
     return distinct(text for text in (*record.removed, *gone) if key(text) not in there)

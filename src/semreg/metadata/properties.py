@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 
 from lxml import etree
 
-from semreg.metadata.entry import NO_RECORD, Entry, Record
+from semreg.metadata.entry import Entry, Record
 from semreg.metadata.merging import Fields
 from semreg.metadata.packet import RDF
 
@@ -19,6 +20,7 @@ _NAMESPACES = {"dc": DC, "lr": LR, "semreg": SEMREG}
 _ABOUT = f"{{{RDF}}}about"
 _BLOCK, _LI, _VALUE = f"{{{RDF}}}Description", f"{{{RDF}}}li", f"{{{RDF}}}value"
 _ARRAYS = tuple(f"{{{RDF}}}{kind}" for kind in ("Bag", "Seq", "Alt"))
+_LEGACY_DIGEST = "{http://ns.adobe.com/photoshop/1.0/}LegacyIPTCDigest"
 _LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 
 
@@ -26,11 +28,12 @@ def fields(rdf: etree._Element) -> Fields:
     """What the packet says, human's and machine's."""
     captions = [(item.get(_LANG, "x-default"), _text(item)) for item in _items(rdf, DESCRIPTION)]
     captions += [("x-default", text) for text in _plain(rdf, DESCRIPTION)]
-    default = next((text for lang, text in captions if lang == "x-default"), captions[0][1] if captions else None)
+    captions = [(lang, text) for lang, text in captions if text.strip()]
+    captions.sort(key=lambda item: item[0] != "x-default")
     return Fields(
         tags=texts(rdf, SUBJECT),
         hierarchy=texts(rdf, HIERARCHY),
-        caption=default,
+        caption=captions[0][1] if captions else None,
         captions=tuple(text for _, text in captions),
     )
 
@@ -69,9 +72,15 @@ def apply(rdf: etree._Element, old: Entry, new: Record) -> None:
                 add_texts(rdf, f"{{{SEMREG}}}{name}", values)
 
 
-def withdraw(rdf: etree._Element, old: Entry) -> None:
-    """Take the machine's part and its record out again."""
-    apply(rdf, old, NO_RECORD)
+def renew_digest(rdf: etree._Element, old: bytes, new: bytes) -> None:
+    """Replace photoshop:LegacyIPTCDigest, the MD5 of the IPTC block that XMP agrees with, if it is that of `old`."""
+    before, after = (hashlib.md5(block, usedforsecurity=False).hexdigest().upper() for block in (old, new))
+    for block in _blocks(rdf):
+        if block.get(_LEGACY_DIGEST) == before:
+            block.set(_LEGACY_DIGEST, after)
+        for element in block.findall(_LEGACY_DIGEST):
+            if element.text == before:
+                element.text = after
 
 
 def says_nothing(rdf: etree._Element) -> bool:
@@ -86,7 +95,7 @@ def texts(rdf: etree._Element, name: str) -> tuple[str, ...]:
 
 def add_texts(rdf: etree._Element, name: str, values: Sequence[str]) -> None:
     """Append values to an array property, which is made if there is none."""
-    array = next(_arrays(rdf, name), None)
+    array = max(_arrays(rdf, name), key=len, default=None)
     if array is None:
         values = (*_plain(rdf, name), *values)
         for block in _blocks(rdf):
@@ -134,7 +143,10 @@ def _replace_caption(rdf: etree._Element, old: str | None, new: str | None) -> N
                 array = _append(_append(_our_block(rdf), DESCRIPTION), _ARRAYS[2])
             blank = _append(array, _LI)
             blank.set(_LANG, "x-default")
-            array.insert(0, blank)
+            if len(array) > 1:  # the default comes first, and the lines stay as they are
+                last, end = array[-2], blank.tail
+                blank.tail, last.tail = last.tail, end
+                array.insert(0, blank)
         blank.text = new
 
 
@@ -196,24 +208,30 @@ def _append(parent: etree._Element, name: str) -> etree._Element:
 
 
 def _indent(parent: etree._Element, child: etree._Element) -> None:
-    """Put a child that was just appended on a line of its own, one space deeper than its parent."""
-    depth = sum(1 for _ in parent.iterancestors())
-    inner, outer = "\n" + " " * (depth + 1), "\n" + " " * depth
+    """Put a child that was just appended on a line of its own if its siblings, or its parent, stand so."""
     before = child.getprevious()
-    if before is None:
-        parent.text = inner
-    else:
-        before.tail = inner
-    child.tail = outer
+    if before is not None:
+        before.tail, child.tail = parent.text, before.tail
+        return
+    above = parent.getprevious()
+    line = above.tail if above is not None else _text_of(parent.getparent())
+    if line and "\n" in line:
+        parent.text, child.tail = line + " ", line
+
+
+def _text_of(element: etree._Element | None) -> str | None:
+    return None if element is None else element.text
 
 
 def _remove(element: etree._Element) -> None:
-    """Remove an element and the white space after it."""
+    """Undo what `_indent` did, and remove the element."""
     parent, before = element.getparent(), element.getprevious()
     if parent is None:
         return
     if element.getnext() is None and before is not None:
         before.tail = element.tail
+    elif element.getnext() is None:
+        parent.text = element.tail
     parent.remove(element)
 
 

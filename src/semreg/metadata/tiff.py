@@ -56,7 +56,12 @@ def find(data: bytes) -> Blocks:
     """
     layout = _layout(data)
     entry = _packet(_entries(data, layout, _first(data, layout)))
-    return Blocks(data[entry.value : entry.value + entry.number * _SIZES[entry.kind]] if entry else None)
+    if entry is None:
+        return Blocks(None)
+    end = entry.value + entry.number
+    if end > len(data):
+        raise MetadataError(f"its XMP packet reaches {end - len(data)} bytes beyond the end of the file: {_REMEDY}")
+    return Blocks(data[entry.value : end])
 
 
 def put(data: bytes, old: Blocks, new: Blocks) -> bytes:
@@ -75,7 +80,7 @@ def put(data: bytes, old: Blocks, new: Blocks) -> bytes:
         return _without(data, layout, first, entries)
     if entry is None:
         return _with_new_directory(data, layout, first, entries, new.xmp)
-    room = entry.number * _SIZES[entry.kind]
+    room = entry.number
     last = entry.value + room == len(data)
     if len(new.xmp) == room:
         return splice(data, [Edit(entry.value, entry.value + room, new.xmp)])
@@ -101,11 +106,11 @@ def is_raw(data: bytes) -> bool:
         if any(entry.tag == _DNG_VERSION for entry in entries):
             return True
         subs = [place for entry in entries if entry.tag == _SUB_DIRECTORIES for place in _values(data, layout, entry)]
-        directories = [entries, *(_entries(data, layout, place) for place in subs[:16])]
+        directories = [entries, *(_entries(data, layout, place) for place in subs)]
+        photometric = [entry for entries in directories for entry in entries if entry.tag == _PHOTOMETRIC]
+        return any(value in _SENSOR for entry in photometric for value in _values(data, layout, entry))
     except MetadataError:
         return False
-    photometric = [entry for entries in directories for entry in entries if entry.tag == _PHOTOMETRIC]
-    return any(value in _SENSOR for entry in photometric for value in _values(data, layout, entry))
 
 
 def _layout(data: bytes) -> _Layout:
@@ -195,7 +200,6 @@ def _without(data: bytes, layout: _Layout, first: int, entries: list[_Entry]) ->
         Edit(first, first + head, struct.pack(layout.count, len(entries) - 1)),
         Edit(gone.at, end, data[after:end] + b"\0" * layout.entry_size),
     ]
-    room = gone.number * _SIZES[gone.kind]
-    if gone.value + room == len(data) and gone.value >= end:
+    if gone.value + gone.number == len(data) and gone.value >= end:
         edits.append(Edit(gone.value, len(data), b""))
     return splice(data, edits)
