@@ -22,6 +22,7 @@ MAY_IMPORT = {
     "annotator": {"annotation", "data", "decoding", "explanation", "model", "model_folder", "steering", *BASICS},
     "evaluate": {"annotator", "data", "evaluation", *BASICS},
     "interchange": {"annotation", "data", *BASICS},
+    "server": {"annotation", "annotator", "data", "interchange", "memory", "metadata", "model_folder", *BASICS},
     "folders": {"annotation", "annotator", "data", "metadata", *BASICS},
     "training": {"annotator", "data", "decoding", "evaluate", "evaluation", "model", "model_folder", *BASICS},
     "comparison": {"annotator", "data", "evaluate", "evaluation", "training", *BASICS},

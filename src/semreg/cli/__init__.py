@@ -21,6 +21,7 @@ from semreg.cli.options import CANNOT_START, INTERRUPTED
 from semreg.cli.prepare import prepare
 from semreg.cli.report import report
 from semreg.cli.score import score
+from semreg.cli.serve import serve
 from semreg.cli.train import train
 from semreg.cli.tune import tune
 from semreg.errors import SemregError
@@ -50,7 +51,7 @@ def _main(
     pass
 
 
-for verb in (annotate, train, tune, evaluate, compare, report, export, info):
+for verb in (annotate, train, tune, evaluate, compare, report, export, serve, info):
     app.command()(verb)
 app.add_typer(score)
 app.add_typer(prepare, name="prepare")

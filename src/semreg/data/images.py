@@ -98,6 +98,23 @@ def read_picture(source: Source, *, at_least: int | None = None) -> Pixels:
         return _from_stream(stream, str(source), at_least)
 
 
+def picture_header(data: bytes) -> tuple[str, int, int]:
+    """Format (JPEG, PNG, ...), width and height of a picture, from its header: nothing is decoded.
+
+    Raises:
+        PictureError: empty, not a picture, or damaged in its header.
+    """
+    head = data[:16]
+    if not head:
+        raise PictureError("the picture is empty")
+    picture = (
+        _open_jpeg(data, "the picture")
+        if head.startswith(b"\xff\xd8\xff")
+        else _open_picture(io.BytesIO(data), head, "the picture")
+    )
+    return picture.format or "", *picture.size
+
+
 def prepare(picture: Pixels, preprocessing: Preprocessing) -> Tensor:
     """Bring a picture to the model's input size.
 
@@ -158,11 +175,15 @@ def _from_stream(stream: BinaryIO, name: str, at_least: int | None) -> Pixels:
     return _from_pillow(_open_picture(stream, head, name), name)
 
 
-def _from_jpeg(data: bytes, name: str, at_least: int | None) -> Pixels:
+def _open_jpeg(data: bytes, name: str) -> JpegImagePlugin.JpegImageFile:
     try:  # not Image.open: this reads the header alone, without Pillow's pixel limit or MPO's second picture
-        picture = JpegImagePlugin.JpegImageFile(io.BytesIO(data))
+        return JpegImagePlugin.JpegImageFile(io.BytesIO(data))
     except Exception as error:  # broken bytes can make it raise nearly anything
         raise PictureError(f"{name} begins like JPEG data but is damaged or cut off") from error
+
+
+def _from_jpeg(data: bytes, name: str, at_least: int | None) -> Pixels:
+    picture = _open_jpeg(data, name)
     _check_size(picture, name)
     if picture.mode in ("L", "RGB"):
         side = at_least or 0

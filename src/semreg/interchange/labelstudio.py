@@ -6,7 +6,7 @@ The forms are those of its guides "Import pre-annotated data" and "Label Studio 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 from xml.sax.saxutils import quoteattr
@@ -16,20 +16,24 @@ from semreg.annotation import Annotation, rounded
 LOCAL_FILES = "/data/local-files/?d="  # where Label Studio serves files of its own disk
 
 
-def choices(annotation: Annotation, control: str, image: str, labels: Sequence[str] | None = None) -> dict[str, Any]:
+def choices(
+    annotation: Annotation, control: str, image: str, names: Mapping[str, str] | None = None, *, single: bool = False
+) -> dict[str, Any]:
     """The tags as ticked choices.
 
     Args:
         annotation: with tags.
         control: name of the Choices tag in the labelling configuration.
         image: name of its Image tag.
-        labels: the choices that the configuration knows; others are left out. None takes all.
+        names: for each label its choice in the configuration; labels that have none are left out. None takes all.
+        single: tick only the most probable one.
     """
-    told = [tag for tag in annotation.tags if labels is None or tag.label in set(labels)]
-    return _result(control, image, "choices", [tag.label for tag in told], _mean(tag.score for tag in told))
+    told = [tag for tag in annotation.tags if names is None or tag.label in names][: 1 if single else None]
+    ticked = [tag.label if names is None else names[tag.label] for tag in told]
+    return _result(control, image, "choices", ticked, _mean(tag.score for tag in told))
 
 
-def taxonomy(annotation: Annotation, control: str, image: str, paths: dict[str, list[str]]) -> dict[str, Any]:
+def taxonomy(annotation: Annotation, control: str, image: str, paths: Mapping[str, list[str]]) -> dict[str, Any]:
     """The tags as places in a taxonomy.
 
     Args:

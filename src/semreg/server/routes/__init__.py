@@ -1,0 +1,1 @@
+"""The routes, by who uses them: api.py programs, labelstudio.py Label Studio, pages.py people, status.py operators."""
