@@ -23,6 +23,8 @@ from semreg.explanation import Explanation
 from semreg.model.cnn_rnn import CnnRnn
 from semreg.model.interfaces import Encoding
 from semreg.model_folder import Form, ModelConfig, TagScoreConfig, find_model, fingerprint, load_model
+from semreg.runtime.engine import Engine
+from semreg.runtime.torch_engine import TorchEngine
 from semreg.steering import (
     Explained,
     Switched,
@@ -120,15 +122,19 @@ class Annotator:
         config: its description.
         name: NAME@HASH, written into every annotation.
         device: where to compute; pictures are decoded on the CPU.
+        engine: what computes the model; None takes torch in single precision on `device`.
     """
 
-    def __init__(self, model: CnnRnn, config: ModelConfig, name: str, device: str = "cpu") -> None:
+    def __init__(
+        self, model: CnnRnn, config: ModelConfig, name: str, device: str = "cpu", engine: Engine | None = None
+    ) -> None:
         try:
             self.model = model.to(device).eval()
         except (RuntimeError, AssertionError) as error:  # an unknown name, or a device that is not there
             reason = str(error).split("\n")[0][:200]
             raise SemregError(f"cannot compute on the device {device!r} ({reason}): take cpu") from None
         self.config, self.name, self.device = config, name, torch.device(device)
+        self.engine = engine or TorchEngine(self.model, mirror=config.preprocessing.mirror, device=self.device)
         self.concepts = config.concepts
         self.labels: tuple[str, ...] = config.decoders["tags"].words if "tags" in config.decoders else ()
         index = config.concept_vocabulary().of_token(self.labels)
@@ -188,7 +194,7 @@ class Annotator:
     @torch.inference_mode()
     def encode(self, pictures: Tensor) -> Encoding:
         """See: uint8 (B, 3, S, S), as `prepare` gives them, to what the CNN saw."""
-        return self.model.encode(pictures.to(self.device), self.config.preprocessing.mirror)
+        return self.engine.encode(pictures.to(self.device))
 
     @torch.inference_mode()
     def predict(self, encoding: Encoding, options: Options | None = None, given: Sequence[int] = ()) -> Prediction:
@@ -213,7 +219,7 @@ class Annotator:
     ) -> tuple[list[list[int]], Tensor]:
         setting = self.config.tag_score or TagScoreConfig()
         found = self._label_paths(encoding, options, rules, given)
-        evidence = evidence_of_paths(self.model.decoder("tags"), encoding, found, START)
+        evidence = evidence_of_paths(self.engine.generator("tags"), encoding, found, START)
         concepts = None if self._label_concepts is None else encoding.concepts[:, self._label_concepts]
         weights = (setting.path, setting.concept, setting.bias)
         scores = combine(evidence[:, len(SPECIAL) :], concepts, weights)  # (B, L)
@@ -245,7 +251,7 @@ class Annotator:
             required=(*rules.must, *wanted),
             forbidden=rules.never,
         )
-        return beam_search(self.model.decoder(form), encoding, search, start=START, stop=STOP, padding=PADDING)
+        return beam_search(self.engine.generator(form), encoding, search, start=START, stop=STOP, padding=PADDING)
 
     def annotate_read(self, pictures: Tensor, names: Sequence[str | None], options: Options) -> list[Annotation]:
         """Annotate pictures that were read already: uint8 (B, 3, S, S), as `read_one` gives them, and their names."""

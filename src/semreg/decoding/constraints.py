@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import torch
 from torch import Tensor
@@ -92,7 +92,7 @@ class Constraints:
         if length < len(self.prefix):
             return _only(scores, torch.tensor(self.prefix[length : length + 1], device=scores.device))
         if self.forbidden:
-            scores[:, list(self.forbidden)] = IMPOSSIBLE
+            scores.masked_fill_(_marked(self.forbidden, scores.shape[1], scores.device), IMPOSSIBLE)
         for phrase in self.forbidden_phrases:
             if length >= len(phrase) - 1:
                 begun = (history[:, length - len(phrase) + 1 :] == history.new_tensor(phrase[:-1])).all(1)  # (N,)
@@ -107,7 +107,7 @@ class Constraints:
             scores[:, stop] = IMPOSSIBLE
         if self.required:
             self._require(scores, history, stop)
-        stuck = scores.isneginf().all(1)
+        stuck = scores.amax(1) == IMPOSSIBLE
         scores[:, stop] = torch.where(stuck, end.clamp_min(-1e4), scores[:, stop])
         return scores
 
@@ -135,10 +135,8 @@ def _only(scores: Tensor, allowed: Tensor) -> Tensor:
 
 def _ban_again(scores: Tensor, history: Tensor, once: tuple[int, ...]) -> None:
     """Forbid those of `once` that the history (N, t) already has."""
-    used = torch.zeros_like(scores, dtype=torch.bool).scatter_(1, history, True)
-    limited = torch.zeros(scores.shape[1], dtype=torch.bool, device=scores.device)
-    limited[list(once)] = True
-    scores.masked_fill_(used & limited, IMPOSSIBLE)
+    limited = _marked(once, scores.shape[1], scores.device)[history]  # (N, t)
+    scores.scatter_add_(1, history, _penalty(limited, scores))
 
 
 def _ban_ngrams(scores: Tensor, history: Tensor, n: int) -> None:
@@ -149,7 +147,17 @@ def _ban_ngrams(scores: Tensor, history: Tensor, n: int) -> None:
         return
     tail = history[:, None, -(n - 1) :]  # (N, 1, n - 1)
     again = (windows[..., :-1] == tail).all(-1)  # (N, t - n + 1)
-    penalty = torch.zeros_like(scores).scatter_reduce_(
-        1, windows[..., -1], torch.where(again, IMPOSSIBLE, 0.0).to(scores.dtype), "amin"
-    )
-    scores += penalty
+    scores.scatter_add_(1, windows[..., -1], _penalty(again, scores))
+
+
+def _penalty(banned: Tensor, scores: Tensor) -> Tensor:
+    """What to add to a score: `IMPOSSIBLE` where `banned`, else nothing."""
+    return torch.zeros_like(banned, dtype=scores.dtype).masked_fill_(banned, IMPOSSIBLE)
+
+
+@lru_cache(maxsize=16)
+def _marked(tokens: tuple[int, ...], vocabulary: int, device: torch.device) -> Tensor:
+    """(V,) True for `tokens`."""
+    marked = torch.zeros(vocabulary, dtype=torch.bool, device=device)
+    marked[list(tokens)] = True
+    return marked

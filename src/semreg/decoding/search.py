@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from semreg.decoding.constraints import IMPOSSIBLE, Constraints
+from semreg.decoding.generator import Generator, S
 from semreg.errors import SemregError
-from semreg.model.decoder import Decoder, State
 from semreg.model.interfaces import Encoding
 
 
@@ -72,36 +72,39 @@ class _Pool:
     """Finished sequences of all pictures: at most `slots` each, written in the order in which they end."""
 
     def __init__(self, pictures: int, slots: int, length: int, padding: int, device: torch.device) -> None:
-        self.tokens = torch.full((pictures, slots, length), padding, device=device)
-        self.lengths = torch.zeros(pictures, slots, dtype=torch.long, device=device)
-        self.sums = torch.full((pictures, slots), IMPOSSIBLE, device=device)
-        self.ended = torch.zeros(pictures, slots, dtype=torch.bool, device=device)
+        # One slot more than needed takes what is not to be added: no mask has to be counted out, which would wait for
+        # the device.
+        self.tokens = torch.full((pictures, slots + 1, length), padding, device=device)
+        self.lengths = torch.zeros(pictures, slots + 1, dtype=torch.long, device=device)
+        self.sums = torch.full((pictures, slots + 1), IMPOSSIBLE, device=device)
+        self.ended = torch.zeros(pictures, slots + 1, dtype=torch.bool, device=device)
         self.counts = torch.zeros(pictures, dtype=torch.long, device=device)
 
     def add(self, pictures: Tensor, new: Tensor, sums: Tensor, history: Tensor, ended: bool) -> None:
         """Add the hypotheses marked in `new` (A, C), with `sums` (A, C) and `history` (A, C, t), of `pictures` (A,)."""
         slot = self.counts[pictures][:, None] + new.cumsum(1) - 1  # (A, C)
-        rows = pictures[:, None].expand_as(slot)[new]
-        slot, length = slot[new], history.shape[-1]
-        self.tokens[rows, slot, :length] = history[new]
+        slot = slot.masked_fill(~new, self.sums.shape[1] - 1)
+        rows, length = pictures[:, None], history.shape[-1]
+        self.tokens[rows, slot, :length] = history
         self.lengths[rows, slot] = length
-        self.sums[rows, slot] = sums[new]
+        self.sums[rows, slot] = sums
         self.ended[rows, slot] = ended
         self.counts.index_add_(0, pictures, new.sum(1))
 
     def best(self, n: int, penalty: float) -> Hypotheses:
         """The n best of each picture; sequences that never stopped come after all that did."""
-        steps = self.lengths + self.ended  # the stop token was paid for too
-        rank = self.sums / steps.clamp_min(1) ** penalty - (~self.ended).to(self.sums.dtype) * 1e6
+        steps = (self.lengths + self.ended).clamp_min(1)[:, :-1]  # the stop token was paid for too
+        sums, ended = self.sums[:, :-1], self.ended[:, :-1]
+        rank = sums / steps**penalty - (~ended).to(sums.dtype) * 1e6
         order = rank.sort(dim=1, descending=True, stable=True).indices[:, :n]
-        scores = (self.sums / steps.clamp_min(1)).gather(1, order)
+        scores = (sums / steps).gather(1, order)
         tokens = self.tokens.gather(1, order[..., None].expand(-1, -1, self.tokens.shape[-1]))
         return Hypotheses(tokens, self.lengths.gather(1, order), scores, self.ended.gather(1, order))
 
 
 @torch.no_grad()
 def beam_search(
-    decoder: Decoder, encoding: Encoding, search: Search, *, start: int, stop: int, padding: int
+    decoder: Generator[S], encoding: Encoding, search: Search, *, start: int, stop: int, padding: int
 ) -> Hypotheses:
     """Find the likeliest sequences for B pictures at once.
 
@@ -132,7 +135,7 @@ def beam_search(
     slots = 3 * beams if to_say is None else (constraints.max_length + 1) * beams
     pool = _Pool(pictures, slots, constraints.max_length, padding, device)
     alive = torch.arange(pictures, device=device)  # (A,) the pictures still at work
-    state: State = decoder.begin(encoding)
+    state = decoder.begin(encoding)
     token = torch.full((pictures,), start, device=device)
     history = token.new_empty(pictures, 1, 0)  # (A, m, t); m is 1 before the first step, M for each bank after
     sums = torch.zeros(pictures, 1, device=device)  # (A, m)
@@ -157,8 +160,8 @@ def beam_search(
         tokens = tokens.gather(1, index)  # (A, C)
         past = history.gather(1, parent[..., None].expand(-1, -1, step))  # (A, C, t)
         ends = (tokens == stop) & (joint > IMPOSSIBLE)
-        ends[:, beams:] = False  # an end counts only among the best M candidates, of those that have said all
-        pool.add(alive, ends, joint, past, ended=True)
+        # An end counts only among the best M candidates, of those that have said all.
+        pool.add(alive, ends[:, :beams], joint[:, :beams], past[:, :beams], ended=True)
 
         # The best M candidates that go on, of each bank.
         going = joint.masked_fill(tokens == stop, IMPOSSIBLE).view(len(alive), banks, -1)
@@ -177,7 +180,7 @@ def beam_search(
             if not len(alive):
                 break
         moved = leaving or rows.shape[1] != width
-        state = state.select(rows.flatten()) if moved else state.reorder(rows.flatten())
+        state = state.select(rows) if moved else state.reorder(rows)
         token = history[:, :, -1].flatten()
     complete = sums[:, : sums.shape[1] // banks] > IMPOSSIBLE  # the first bank
     pool.add(alive, complete, sums[:, : complete.shape[1]], history[:, : complete.shape[1]], ended=False)

@@ -6,14 +6,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from semreg.decoding.generator import Generator, S
 from semreg.decoding.search import Hypotheses
-from semreg.model.decoder import Decoder, path_probabilities
+from semreg.model.decoder import path_probabilities
 from semreg.model.interfaces import Encoding
 
 LOGIT_LIMIT = 12.0  # probabilities nearer to 0 or 1 than this carry no more information in single precision
 
 
-def evidence_of_paths(decoder: Decoder, encoding: Encoding, found: Hypotheses, start: int) -> Tensor:
+def evidence_of_paths(decoder: Generator[S], encoding: Encoding, found: Hypotheses, start: int) -> Tensor:
     """How probable each token was at its best step along the paths that a search found.
 
     Args:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -27,11 +28,13 @@ class State:
     conditioning: Conditioning
 
     def select(self, rows: Tensor) -> State:
-        """The state of `rows` (M,), in that order; rows may repeat."""
+        """The state of `rows`, of any shape, in that order; rows may repeat."""
+        rows = rows.flatten()
         return State(self.hidden[rows], self.cell[rows], self.conditioning.select(rows))
 
     def reorder(self, rows: Tensor) -> State:
         """As `select`, where every row stays with its picture: the conditioning need not move."""
+        rows = rows.flatten()
         return replace(self, hidden=self.hidden[rows], cell=self.cell[rows])
 
 
@@ -100,11 +103,13 @@ class Decoder(nn.Module):
 
 
 @torch.no_grad()
-def path_probabilities(decoder: Decoder, encoding: Encoding, tokens: Tensor, lengths: Tensor) -> Tensor:
+def path_probabilities(
+    decoder: Callable[[Encoding, Tensor], Tensor], encoding: Encoding, tokens: Tensor, lengths: Tensor
+) -> Tensor:
     """How probable each token was at its best step along a path that was taken.
 
     Args:
-        decoder: in evaluation mode.
+        decoder: in evaluation mode; gives the logits (B, T, V) along paths.
         encoding: of B pictures.
         tokens: (B, T) the paths, beginning with the start token, padded behind.
         lengths: (B,) how many of each row's tokens count.
@@ -112,6 +117,6 @@ def path_probabilities(decoder: Decoder, encoding: Encoding, tokens: Tensor, len
     Returns:
         (B, V) the largest softmax probability of every token over the steps; also of tokens not on the path.
     """
-    probabilities: Tensor = decoder(encoding, tokens).softmax(-1)  # (B, T, V)
+    probabilities = decoder(encoding, tokens).softmax(-1)  # (B, T, V)
     beyond = torch.arange(tokens.shape[1], device=tokens.device) >= lengths[:, None]  # (B, T)
     return probabilities.masked_fill(beyond[..., None], 0.0).amax(1)

@@ -1,0 +1,53 @@
+"""The engine that is always there: torch itself, in single precision, in bfloat16, or compiled."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from semreg.decoding.generator import Generator
+from semreg.model.cnn_rnn import CnnRnn
+from semreg.model.interfaces import Encoding
+from semreg.model.prepared import PreparedDecoder
+
+
+class TorchEngine:
+    """Torch on any device.
+
+    Args:
+        model: in evaluation mode, on `device`.
+        mirror: average the features of a picture and its mirror image.
+        device: where to compute.
+        precision: "fp32" is the model as it is. "bf16" runs convolutions and matrix products in bfloat16, the rest in
+            float32. "compile" is torch.compile of the trunk: it needs a C++ compiler (a GPU: Triton), takes a minute at
+            the first batch, and again for some other sizes of batch.
+    """
+
+    def __init__(
+        self, model: CnnRnn, *, mirror: bool = False, device: torch.device | None = None, precision: str = "fp32"
+    ) -> None:
+        self.model, self.mirror, self.precision = model, mirror, precision
+        self.device = device or torch.device("cpu")
+        self.name = f"torch:{precision}"
+        self._see: Any = torch.compile(model.encode, dynamic=True) if precision == "compile" else model.encode
+        half = precision == "bf16" or (precision == "compile" and self.device.type == "cuda")
+        self._dtype = torch.bfloat16 if half else torch.float32
+        self._generators: dict[str, PreparedDecoder] = {}
+
+    @torch.inference_mode()
+    def encode(self, pictures: Tensor) -> Encoding:
+        """See: uint8 (B, 3, S, S) to what the CNN saw."""
+        with torch.autocast(self.device.type, self._dtype, enabled=self._dtype != torch.float32):
+            seen: Encoding = self._see(pictures, self.mirror)
+        if self._dtype == torch.float32:
+            return seen
+        logits = seen.logits.float()
+        return Encoding(seen.features.float(), logits, logits.sigmoid())
+
+    def generator(self, form: str) -> Generator[Any]:
+        """A prepared decoder, made when first asked for."""
+        if form not in self._generators:
+            self._generators[form] = PreparedDecoder(self.model.decoder(form), self._dtype)
+        return self._generators[form]
