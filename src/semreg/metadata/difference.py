@@ -84,10 +84,8 @@ def _found_again(new: bytes, there: int, old: bytes, here: int, end: int) -> tup
     for in_place in (True, False):
         for step in steps:
             anchor = old[here + step : here + step + _ANCHOR]
-            if in_place:
-                at = there + step if new.startswith(anchor, there + step) else -1
-            else:
-                at = new.find(anchor, there)
+            first, last = (there + step, there + step + _ANCHOR) if in_place else (there, len(new))
+            at = new.find(anchor, first, last)
             if at >= 0:
                 back = 0
                 while back < min(step, at - there) and new[at - back - 1] == old[here + step - back - 1]:
