@@ -141,7 +141,7 @@ def test_txt_output_with_a_suffix_is_a_file(tmp_path):
 
 
 def test_refusals(tmp_path):
-    with pytest.raises(SemregError, match="format must be one of jsonl, csv, txt, table, is 'xml'"):
+    with pytest.raises(SemregError, match="format must be one of jsonl, csv, parquet, txt, table, is 'xml'"):
         open_writer("xml")
     with pytest.raises(SemregError, match="content of text files must be 'tags' or 'caption'"):
         open_writer("txt", tmp_path, content="both")

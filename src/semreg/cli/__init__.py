@@ -21,9 +21,12 @@ from semreg.cli.options import CANNOT_START, INTERRUPTED
 from semreg.cli.prepare import prepare
 from semreg.cli.report import report
 from semreg.cli.score import score
+from semreg.cli.search import search
 from semreg.cli.serve import serve
 from semreg.cli.train import train
 from semreg.cli.tune import tune
+from semreg.cli.undo import undo
+from semreg.cli.watch import watch
 from semreg.errors import SemregError
 
 app = typer.Typer(
@@ -51,7 +54,7 @@ def _main(
     pass
 
 
-for verb in (annotate, train, tune, evaluate, compare, report, export, serve, info):
+for verb in (annotate, search, undo, watch, train, tune, evaluate, compare, report, export, serve, info):
     app.command()(verb)
 app.add_typer(score)
 app.add_typer(prepare, name="prepare")

@@ -101,6 +101,8 @@ def annotate(
             write_gallery(pictures, gallery)
     for kept in getattr(writer, "left", []):
         typer.echo(f"kept the text file that was there already: {kept}", err=True)
+        if library and not dry_run:
+            library.end()
     if library and target and not dry_run:
         _sum_up(library, folder)
     if told.failed:

@@ -23,12 +23,14 @@ class Contents:
         before: its content, None where there is no file.
         after: its content then, None where it is to be removed.
         difference: leads from `after` back to `before`; empty where there was no file.
+        mtime: the modification time that the file is to have, in nanoseconds; None leaves that to `place`.
     """
 
     target: Path
     before: bytes | None
     after: bytes | None
     difference: bytes = b""
+    mtime: int | None = None
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,10 @@ class Changes:
         self.written = 0
         self._journal, self._failed = journal, failed
         self._waiting: list[Change] = []
+
+    def wait_for(self, target: Path) -> bool:
+        """Whether a change to this file waits already."""
+        return any(change.contents.target == target for change in self._waiting)
 
     def add(self, change: Change) -> None:
         """Add a change to the batch. One that changes nothing is only kept in the journal, as done."""
@@ -97,7 +103,7 @@ class Changes:
             if after is None:
                 remove(target)
             else:
-                place(target, after, temporary_name(target, number))
+                place(target, after, temporary_name(target, number), change.contents.mtime)
         except OSError as error:
             sentence = f"cannot write {target}: {error.strerror or error}"
             if error.errno in _FULL:

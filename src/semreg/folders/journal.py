@@ -340,6 +340,13 @@ class Journal:
         """Nothing is left of a write."""
         self._database.execute("UPDATE writes SET state = 'undone' WHERE id = ?", (number,))
 
+    def relocated(self, write: Write, path: Path) -> None:
+        """Keep that a written file has moved to this absolute path; with it the picture, if it is one."""
+        path = path.relative_to(self.root) if path.is_relative_to(self.root) else path
+        if self.path_of(write.picture) == write.target:
+            self.moved(write.picture, path)
+        self._database.execute("UPDATE writes SET target = ? WHERE id = ?", (_stored(path), write.id))
+
     def intended(self) -> list[Write]:
         """Writes of which it is not known whether they have happened."""
         return list(self._writes("state = 'intended'", ()))
@@ -370,13 +377,15 @@ class Journal:
 
     # Search
 
-    def search(self, query: str, limit: int) -> Iterator[tuple[int, Path, float]]:
-        """Pictures whose words match an FTS5 query: number, path and relevance, best first."""
+    def search(self, query: str, under: Path, limit: int) -> Iterator[tuple[int, Path, float]]:
+        """Pictures below a folder whose words match an FTS5 query: number, path and relevance, best first."""
+        start = "" if under == Path() else f"{under.as_posix()}/"
         statement = (
             "SELECT pictures.id, pictures.path, -bm25(words, 1, 5, 3) AS score FROM words "
-            "JOIN pictures ON pictures.id = words.rowid WHERE words MATCH ? ORDER BY score DESC, pictures.path LIMIT ?"
+            "JOIN pictures ON pictures.id = words.rowid WHERE words MATCH ? "
+            "AND substr(pictures.path, 1, ?) = ? ORDER BY score DESC, pictures.path LIMIT ?"
         )
-        for number, path, score in self._database.execute(statement, (query, limit)):
+        for number, path, score in self._database.execute(statement, (query, len(start), start, limit)):
             yield number, _path(path), score
 
 

@@ -24,7 +24,6 @@ from semreg.metadata import read
 
 _BLOCK = 512  # pictures between two pauses in which the reading of pictures does not run ahead of the model
 _BYTES = 64 << 20  # a batch is written early when its pictures are larger than this together
-_COMMAND = "annotate"
 _LEAD = 32  # pictures whose content is looked at ahead of their turn
 
 
@@ -49,6 +48,9 @@ class Item:
     known: Picture | None = None
     said: Annotation | None = None
     told: Annotation | None = None
+
+
+Said = tuple[Item, Annotation, Annotation]  # a picture, what the model said of it, what is told
 
 
 @dataclass
@@ -113,6 +115,8 @@ class Library:
         everything: pictures that need nothing are told too.
         note: is told a sentence for each picture that something could not be done for.
         foretell: is told what would be written, which then is not.
+        news_only: pictures that have an annotation and need nothing written are not told again.
+        command: the verb under which the journal lists the run; it goes on until `end` is called.
         retry: pictures that could not be read are tried again though they have not changed.
     """
 
@@ -125,6 +129,8 @@ class Library:
     everything: bool = False
     note: Callable[[str], None] = print
     foretell: Callable[[Contents, Annotation], None] | None = None
+    news_only: bool = False
+    command: str = "annotate"
     retry: bool = True
     counts: Counts = field(default_factory=Counts)
 
@@ -150,20 +156,23 @@ class Library:
         Raises:
             SemregError: the disk is full.
         """
-        waiting: list[tuple[Item, Annotation, Annotation]] = []
+        waiting: list[Said] = []
         for item, said in annotated(self.items(found), annotator, options):
             if item.told is not None:
                 yield said
                 continue
             told = self.labels.told(said)
+            self.counts.annotated += said.error is None
             waiting.append((item, said, told))
             if len(waiting) >= options.batch_size or sum(item.size for item, *_ in waiting) > _BYTES:
                 self._keep(waiting)
                 waiting = []
             yield told
         self._keep(waiting)
-        if self.target is not None:
-            self.journal.end(_COMMAND, self.model, self._settings)
+
+    def end(self) -> None:
+        """Keep that the run has come to its end: one with the same settings is another one."""
+        self.journal.end(self.command, self.model, self._settings)
 
     # Which pictures need work
 
@@ -211,6 +220,8 @@ class Library:
             if not self.refresh:
                 self.counts.stale += 1
                 return self._settled(item, counted=True)
+        if known.settings == self._said_with and self.news_only and self.target is None:
+            return None
         if known.settings == self._said_with:
             return replace(item, said=self.journal.annotation(known.id))
         return item
@@ -253,24 +264,33 @@ class Library:
 
     # What is done with what was said
 
-    def _keep(self, batch: list[tuple[Item, Annotation, Annotation]]) -> None:
+    def _keep(self, batch: list[Said]) -> None:
+        while batch:
+            batch = self._keep_those_apart(batch)
+
+    def _keep_those_apart(self, batch: list[Said]) -> list[Said]:
+        """Keep and write a batch; returns those that want a file which another one of the batch has just changed."""
+        later = []
         with self.journal.transaction():
             for item, said, told in batch:
-                self.counts.annotated += said.error is None
                 if said.error is not None:
                     self._failed(said.error)
                 if item.place is None:
                     continue
                 plain, bare = replace(said, file_name=None), replace(told, file_name=None)
                 number = self.journal.keep(item.place, item.size, item.mtime, item.hash, plain, bare, self._said_with)
-                if self.target is not None and said.error is None:
-                    self._prepare(self.target, item, number, said, told)
+                written = self.target is None or said.error is not None
+                if not written and not self._prepare(item, number, said, told):
+                    later.append((item, said, told))
         if self._changes:
             self._changes.carry_out()
             self.counts.written = self._changes.written
+        return later
 
-    def _prepare(self, target: Target, item: Item, number: int, said: Annotation, told: Annotation) -> None:
-        changes = self._begun()
+    def _prepare(self, item: Item, number: int, said: Annotation, told: Annotation) -> bool:
+        """Bring a change on its way; False where its file is being changed already."""
+        changes, target = self._begun(), self.target
+        assert target is not None
         subject = Subject(item.path, number, item.hash, told, self.labels.hierarchy(said), self._date)
         try:
             contents = target.contents(subject, self.journal)
@@ -282,14 +302,17 @@ class Library:
         except SemregError as error:
             self._failed(str(error))
         else:
+            if changes.wait_for(contents.target):
+                return False
             if self.foretell is None:
                 changes.add(Change(number, target.form, contents, self._written_with))
             elif contents.before != contents.after:
                 self.foretell(contents, told)
+        return True
 
     def _begun(self) -> Changes:
         if self._changes is None:
-            run = self.journal.begin(_COMMAND, self.model, self._settings)
+            run = self.journal.begin(self.command, self.model, self._settings)
             self._changes = Changes(self.journal, run, self._failed)
             self._date = self.journal.date(run)
         return self._changes

@@ -208,7 +208,7 @@ def open_writer(
     base: Path | None = None,
     overwrite: bool = False,
 ) -> Writer:
-    """Return the writer for `format` (jsonl, csv, txt or table); `output` None is stdout.
+    """Return the writer for `format` (jsonl, csv, parquet, txt or table); `output` None is stdout.
 
     For txt, an output that is a folder, or that does not exist and has no suffix, gets a file a picture
     (`TextFolderWriter`, the only one that `content`, `base` and `overwrite` concern); any other gets a line a
@@ -219,10 +219,14 @@ def open_writer(
     """
     if format == "txt" and output and (output.is_dir() or not (output.suffix or output.exists())):
         return TextFolderWriter(output, content=content, base=base, overwrite=overwrite)
+    if format == "parquet":
+        from semreg.folders.parquet import ParquetWriter
+
+        return ParquetWriter(output)
     writers: dict[str, Callable[[Path | None], Writer]]
     writers = {"jsonl": JsonLinesWriter, "csv": CsvWriter, "txt": TextWriter, "table": TableWriter}
     if format not in writers:
-        raise SemregError(f"format must be one of {', '.join(writers)}, is {format!r}")
+        raise SemregError(f"format must be one of jsonl, csv, parquet, txt, table, is {format!r}")
     return writers[format](output)
 
 

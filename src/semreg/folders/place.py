@@ -38,13 +38,13 @@ def temporary_name(target: Path, number: int) -> Path:
     return target.with_name(f".{target.name[:40]}.semreg-tmp-{number:x}")
 
 
-def place(target: Path, data: bytes, temporary: Path) -> None:
+def place(target: Path, data: bytes, temporary: Path, mtime: int | None = None) -> None:
     """Put `data` where `target` is, or is to be; as an existing file's new content it keeps everything else of it.
 
     Mode, owner and extended attributes stay as they were. So does the modification time, by which folders are sorted,
     unless the length is the same: then only a new time tells other programs that something has changed. A file with
     several names (hard links) keeps them: it is overwritten from the finished temporary file, which stays until that
-    is done.
+    is done. `mtime` is a modification time (nanoseconds) to be had instead.
 
     Raises:
         OSError: it cannot be written; the target is as it was. Only where the disk failed while a hard-linked file was
@@ -61,6 +61,8 @@ def place(target: Path, data: bytes, temporary: Path) -> None:
             os.fsync(stream.fileno())
         if status is not None:
             _keep_everything_else(target, temporary, status, len(data))
+        if mtime is not None:
+            os.utime(temporary, ns=(temporary.stat().st_atime_ns, mtime))
         if not linked:
             temporary.replace(target)
     except OSError:

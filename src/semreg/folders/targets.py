@@ -88,7 +88,7 @@ class XmpTarget(Target):
         if not self.sidecar_only and not is_raw(picture):
             data = picture.read_bytes()
             if embeds(data):
-                if content_hash(data) != subject.seen:
+                if content_hash(data) != subject.seen and not _is_ours(picture.resolve(), data, journal):
                     raise SemregError(f"{picture} was changed while it was annotated: run the same command again")
                 return self._contents(picture.resolve(), data, entry)
         sidecar = self._sidecar(picture).resolve()
@@ -125,10 +125,15 @@ class TextTarget(Target):
             return Contents(target, None, new)
         _refuse_if_about_another(target, subject, journal)
         data = target.read_bytes()
-        write = journal.last_write(target) if journal else None
-        if write is None or write.after != content_hash(data):
+        if not _is_ours(target, data, journal):
             raise KeptError(f"kept the text file that was there already: {target}")
         return Contents(target, data, new, b"" if new == data else difference(new, data))
+
+
+def _is_ours(target: Path, data: bytes, journal: Journal | None) -> bool:
+    """Whether a file is as we left it (a picture that has two names may have been written by the other one)."""
+    write = journal.last_write(target) if journal else None
+    return write is not None and write.after == content_hash(data)
 
 
 def _refuse_if_about_another(target: Path, subject: Subject, journal: Journal | None) -> None:
