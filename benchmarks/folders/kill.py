@@ -65,7 +65,19 @@ def written(folder: Path) -> int:
 
 
 def start(folder: Path, model: str | None) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "semreg", "annotate", str(folder), "--format", "xmp", "--beam", "1", "--batch", "4"]
+    command = [
+        sys.executable,
+        "-m",
+        "semreg",
+        "annotate",
+        str(folder),
+        "--format",
+        "xmp",
+        "--beam",
+        "1",
+        "--batch",
+        "4",
+    ]
     command += ["--model", model] if model else []
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
