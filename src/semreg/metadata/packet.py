@@ -50,13 +50,13 @@ class Packet:
         return etree.SubElement(self.root, f"{{{RDF}}}RDF", nsmap={"rdf": RDF}) if found is None else found
 
     def encoded(self) -> bytes:
-        """The packet's bytes; padding gives way or grows, so that a padded packet keeps its size where it can."""
+        """The packet's bytes; padding gives way or grows, so that a padded packet keeps its size while it lasts."""
         body = etree.tostring(self.root, encoding="unicode", with_tail=False)
         padding = self.padding
         if len(padding) >= 64:
             unit = len(" ".encode(self.encoding))
             spare = len(padding) - (len(body.encode(self.encoding)) - self.body_size) // unit
-            padding = "\n" + " " * (spare - 2) + "\n" if spare >= 2 else padding
+            padding = "\n" + " " * (spare - 2) + "\n" if spare >= 2 else "\n"
         return (self.before + body + padding + self.after).encode(self.encoding)
 
 
