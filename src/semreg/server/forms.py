@@ -68,8 +68,8 @@ class HowForm(BaseModel):
 
     beam: Annotated[int, Field(ge=1, le=MAX_BEAMS, description="width of the search; 1 is greedy")] = 3
     captions: Annotated[int, Field(ge=1, le=MAX_CAPTIONS, description="captions, best first")] = 1
-    min_score: Annotated[Probability | None, Field(description="probability from which a tag is told")] = None
-    max_tags: Annotated[int, Field(ge=0, le=1000, description="tags at most")] | None = None
+    min_score: Annotated[float | None, Field(ge=0, le=1, description="probability from which a tag is told")] = None
+    max_tags: Annotated[int | None, Field(ge=0, le=1000, description="tags at most; without it all")] = None
 
     def options(self, must: list[str] | None = None, never: list[str] | None = None) -> Options:
         """The same as the library has it."""
@@ -102,7 +102,7 @@ class CompleteForm(HowForm):
 
 
 class ExplainForm(BaseModel):
-    """An annotation to be explained."""
+    """An annotation to be explained, or written otherwise."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -114,6 +114,7 @@ class ServerForm(BaseModel):
 
     model: str
     concepts: list[str]
+    thresholds: list[float]
     labels: list[str]
     forms: list[str]
     corrections: bool

@@ -27,8 +27,11 @@ R = TypeVar("R")
 _DECODERS = max(2, min(4, os.cpu_count() or 2))
 
 
-class Gone(Exception):
-    """The client hung up: there is nobody to answer."""
+class Gone(Problem):
+    """The client hung up: there is nobody to answer. 499 is for the counts alone."""
+
+    def __init__(self) -> None:
+        super().__init__(499, "the client hung up")
 
 
 class Service:
@@ -93,7 +96,7 @@ class Service:
                 return task.result()
             self._metrics.dropped.labels("gone" if left in done else "late").inc()
             if left in done:
-                raise Gone
+                raise Gone()
             raise Problem(504, f"no answer within {self._settings.deadline:g} s: try again later", {"Retry-After": "5"})
         finally:
             for future in both:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime, timezone
 from typing import Annotated, Any
 
 from fastapi import APIRouter, File, Form, Query, Request, UploadFile
@@ -13,11 +14,14 @@ from starlette.datastructures import UploadFile as Upload
 
 from semreg.annotation import Annotation
 from semreg.annotator import Options
+from semreg.metadata import Entry, new_sidecar
 from semreg.server import pictures
 from semreg.server.corrections import Corrections
 from semreg.server.forms import (
     AnnotationForm,
+    CompleteForm,
     CorrectionForm,
+    ExplainForm,
     HowForm,
     KeptForm,
     ManyForm,
@@ -69,6 +73,7 @@ def router(service: Service, settings: Settings, corrections: Corrections | None
         return ServerForm(
             model=annotator.name,
             concepts=list(annotator.concepts),
+            thresholds=list(annotator.config.concept_thresholds()),
             labels=list(annotator.labels),
             forms=sorted(annotator.config.decoders),
             corrections=corrections is not None,
@@ -134,6 +139,36 @@ def _add_steering(routes: APIRouter, service: Service) -> None:
         before, options = form.annotation.annotation(), form.options(form.must, form.never)
         after = await ask(request, lambda: annotator.steer(before, form.concepts, options=options))
         return JSONResponse(after.to_dict(bool(before.concept_scores)))
+
+    @routes.post("/complete", response_model=AnnotationForm, responses=documented(504))
+    async def complete(request: Request, form: CompleteForm) -> Response:
+        """The tags that go with those that a person gave already."""
+        before, options = form.annotation.annotation(), form.options()
+        after = await ask(request, lambda: annotator.complete(before, tags=form.tags, options=options))
+        return JSONResponse(after.to_dict(bool(before.concept_scores)))
+
+    @routes.post("/explain", responses=documented(504))
+    async def explain(request: Request, form: ExplainForm) -> dict[str, Any]:
+        """Which concepts carried each tag and each word of the caption."""
+        before = form.annotation.annotation()
+        told: dict[str, Any] = await ask(request, lambda: annotator.explain(before).to_dict())
+        return told
+
+    @routes.post(
+        "/sidecar",
+        response_class=Response,
+        responses={200: {"content": {"application/rdf+xml": {"schema": {"type": "string"}}}}, **documented()},
+    )
+    async def sidecar(form: ExplainForm) -> Response:
+        """An annotation as an XMP sidecar: its tags as keywords, its caption as the description."""
+        said = form.annotation.annotation()
+        entry = Entry(
+            tags=tuple(dict.fromkeys(tag.label for tag in said.tags)),
+            caption=said.caption.text if said.caption else None,
+            model=said.model,
+            date=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        )
+        return Response(await run_in_threadpool(new_sidecar, entry), media_type="application/rdf+xml")
 
 
 async def _annotated(
