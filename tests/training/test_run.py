@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,9 @@ from semreg.errors import SemregError
 from semreg.model_folder import load_model, read_config
 from semreg.training import run
 from semreg.training.memory_stages import Relations, SelfCritical
+from semreg.training.preparation import prepare_data, split_records
 from semreg.training.recipe import Recipe, SelfCriticalStage, load_recipe
+from semreg.training.refit import second_recipe
 from semreg.training.vision_stages import Concepts, Joint
 
 
@@ -174,8 +176,8 @@ def test_with_the_gradient_stopped_the_relational_loss_leaves_the_cnn_alone(
 
 def start_weights(recipe_file: Path, interface: str, build: Callable[..., torch.nn.Module]) -> dict[str, torch.Tensor]:
     recipe = load_recipe(recipe_file, [f"decoder.interface={interface}"])
-    train_part, validation = run.split_records(read_records(recipe.data.folder), recipe)
-    config, _, _ = run.prepare_data(recipe, train_part, validation)
+    train_part, validation = split_records(read_records(recipe.data.folder), recipe)
+    config, _, _ = prepare_data(recipe, train_part, validation)
     torch.manual_seed(recipe.seed)
     return build(config, pretrained=True).state_dict()
 
@@ -238,11 +240,11 @@ def test_changed_data_is_refused_on_resume(recipe_file: Path, data: Path, tmp_pa
 def test_held_out_pictures_are_the_same_each_time_and_never_trained_on(recipe_file: Path) -> None:
     recipe = load_recipe(recipe_file, ["data.validation=0.25"])
     records = read_records(recipe.data.folder)
-    train_part, validation = run.split_records(records, recipe)
-    assert (train_part, validation) == run.split_records(records, recipe)
+    train_part, validation = split_records(records, recipe)
+    assert (train_part, validation) == split_records(records, recipe)
     assert len(validation) == 3 and not set(train_part) & set(validation)
     with pytest.raises(SemregError, match="must leave pictures on both sides"):
-        run.split_records(records, load_recipe(recipe_file, ["data.validation=0.001"]))
+        split_records(records, load_recipe(recipe_file, ["data.validation=0.001"]))
 
 
 def test_accumulated_steps_learn_what_one_large_batch_would(recipe_file: Path, tmp_path: Path) -> None:
@@ -271,3 +273,53 @@ def test_two_processes_train_as_one_does(recipe_file: Path, tmp_path: Path) -> N
     assert log[0]["processes"] == 2 and sum(event["event"] == "update" for event in log) == 6
     weights = [load_model(folder)[0].semantic.weight for folder in (one, tmp_path / "two" / "model")]
     torch.testing.assert_close(weights[0], weights[1], atol=2e-4, rtol=1e-2)
+
+
+@pytest.fixture(scope="module")
+def refitted(short: Recipe, progress: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that learns from all pictures when it has chosen."""
+    folder = tmp_path_factory.mktemp("refitted") / "run"
+    run.train(with_refit(short), folder)
+    return folder
+
+
+def with_refit(recipe: Recipe) -> Recipe:
+    return recipe.model_copy(update={"data": recipe.data.model_copy(update={"refit": True})})
+
+
+def test_refitting_learns_from_all_pictures_with_the_first_runs_choices(refitted: Path) -> None:
+    first = refitted / "first"
+    sizes = [event for event in events(refitted) if event["event"] == "run"]
+    assert [(size["train"], size["validation"]) for size in sizes] == [(18, 6)]
+    chosen, told = read_config(first / "model"), read_config(refitted / "model")
+    assert (told.tag_score, told.concept_threshold) == (chosen.tag_score, chosen.concept_threshold)
+    assert not same(weights(first), weights(refitted))
+    assert not [event for event in events(first) if event["event"] == "test"]
+    assert len([event for event in events(refitted) if event["event"] == "test"]) == 1
+
+
+@pytest.mark.parametrize("looks", [2, 40])  # while it chooses, and while it learns from all pictures
+def test_a_stopped_refit_goes_on_to_the_same_bits(
+    short: Recipe, refitted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, looks: int
+) -> None:
+    left = iter(range(looks))
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "stop_on_signal", lambda: nullcontext(lambda: next(left, None) is None))
+        with pytest.raises(run.Interrupted):
+            run.train(with_refit(short), tmp_path / "run")
+    assert (tmp_path / "run" / "first" / "model").exists() is (looks == 40)
+    run.resume(tmp_path / "run")
+    assert same(weights(refitted), weights(tmp_path / "run"))
+
+
+def test_refitting_repeats_the_best_epochs_and_leaves_out_what_made_nothing_better(
+    short: Recipe, tmp_path: Path
+) -> None:
+    lines = [("1-concepts", 1), ("2-relations", 0), ("3-joint", 1), ("4-self-critical", 0)]
+    log = "".join(json.dumps({"event": "stage", "stage": stage, "best_epoch": best}) + "\n" for stage, best in lines)
+    (tmp_path / "log.jsonl").write_text(log, encoding="utf-8")
+    stages = second_recipe(short, tmp_path).stages
+    assert [(stage.kind, stage.epochs, stage.keep) for stage in stages] == [
+        ("concepts", 1, "last"),
+        ("joint", 1, "last"),
+    ]

@@ -11,11 +11,11 @@ from accelerate import Accelerator
 from semreg.data.records import read_records
 from semreg.errors import SemregError
 from semreg.model_folder import build_model
-from semreg.training import run
 from semreg.training.checkpoint import Progress, snapshot
 from semreg.training.log import RunLog
 from semreg.training.loop import Trainer
 from semreg.training.memory_stages import SelfCritical, advantages
+from semreg.training.preparation import prepare_data, split_records
 from semreg.training.recipe import load_recipe
 from semreg.training.setting import Setting
 from semreg.training.stages import prepare_stage
@@ -28,8 +28,8 @@ STAGE = "stages=[{kind: self-critical, epochs: 25, batch: 4, samples: 4, learnin
 def stage(recipe_file: Path, model_folder: Path, tmp_path: Path) -> SelfCritical:
     """The stage at its start, with a model that can tell a little."""
     recipe = load_recipe(recipe_file, [STAGE, f"init={model_folder}"])
-    parts = run.split_records(read_records(recipe.data.folder), recipe)
-    config, train, validation = run.prepare_data(recipe, *parts)
+    parts = split_records(read_records(recipe.data.folder), recipe)
+    config, train, validation = prepare_data(recipe, *parts)
     lengths = {form: decoder.max_length for form, decoder in config.decoders.items()}
     words = {form: decoder.words for form, decoder in config.decoders.items()}
     model = build_model(config)

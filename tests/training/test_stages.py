@@ -14,10 +14,10 @@ from semreg.data.vocabulary import PADDING, START, STOP
 from semreg.errors import SemregError
 from semreg.model.cnn_rnn import CnnRnn
 from semreg.model_folder import build_model
-from semreg.training import run
 from semreg.training.checkpoint import Progress, snapshot
 from semreg.training.log import RunLog
 from semreg.training.loop import Trainer, make_schedule, shares
+from semreg.training.preparation import prepare_data, split_records
 from semreg.training.recipe import load_recipe
 from semreg.training.setting import Setting, encode
 from semreg.training.stages import Stage, prepare_stage
@@ -30,8 +30,8 @@ class Bench:
 
     def __init__(self, recipe_file: Path, folder: Path, stage: str, *changes: str) -> None:
         self.recipe = load_recipe(recipe_file, [*changes, f"stages=[{stage}]"])
-        parts = run.split_records(read_records(self.recipe.data.folder), self.recipe)
-        config, train, validation = run.prepare_data(self.recipe, *parts)
+        parts = split_records(read_records(self.recipe.data.folder), self.recipe)
+        config, train, validation = prepare_data(self.recipe, *parts)
         torch.manual_seed(0)
         self.model: CnnRnn = build_model(config, pretrained=True)
         self.log = RunLog(folder, quiet=True)

@@ -13,14 +13,15 @@ from semreg.errors import SemregError
 from semreg.model.cnn_rnn import CnnRnn
 from semreg.model_folder import ModelConfig, build_model, load_model
 from semreg.training import run
+from semreg.training.preparation import prepare_data, split_records
 from semreg.training.recipe import Recipe, load_recipe
 from semreg.training.transfer import carry_over
 
 
 def fresh(recipe: Recipe) -> tuple[CnnRnn, ModelConfig]:
     """A new model for a recipe, with random decoders."""
-    parts = run.split_records(read_records(recipe.data.folder), recipe)
-    config = run.prepare_data(recipe, *parts)[0]
+    parts = split_records(read_records(recipe.data.folder), recipe)
+    config = prepare_data(recipe, *parts)[0]
     torch.manual_seed(5)
     return build_model(config), config
 

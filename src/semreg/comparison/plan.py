@@ -97,8 +97,9 @@ def plan(
 
 
 def _shared(recipe: Recipe, folder: Path) -> Recipe:
-    """What holds for every run: the test pictures are looked at by the comparison, and features are kept."""
-    data = recipe.data.model_copy(update={"test": None, "cache": recipe.data.cache or folder / "features"})
+    """What holds for every run: the test pictures are the comparison's, features are kept, no run is repeated."""
+    changes = {"test": None, "cache": recipe.data.cache or folder / "features", "refit": False}
+    data = recipe.data.model_copy(update=changes)
     return recipe.model_copy(update={"data": data})
 
 

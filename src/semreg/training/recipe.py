@@ -32,6 +32,8 @@ class DataSettings(Settings):
         folder: the data set's folder (`--data` overrides it).
         train: split to learn from.
         validation: split, or share of `train` held out, that chooses epochs and thresholds.
+        refit: when epochs and thresholds are chosen, train once more on all pictures, those held out among them, each
+            stage as long as its best epoch; the thresholds stay.
         seed: decides which pictures are held out; the same for runs that are to be compared.
         test: split for the report at the end, or null.
         unreadable: largest share of pictures that may be missing or unreadable before the run stops.
@@ -43,6 +45,7 @@ class DataSettings(Settings):
     folder: Path
     train: str = "train"
     validation: str | Annotated[float, Field(gt=0, lt=1)] = 0.1
+    refit: bool = False
     seed: int = 0
     test: str | None = "test"
     unreadable: Share = 0.01

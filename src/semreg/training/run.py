@@ -20,38 +20,34 @@ from accelerate import Accelerator
 
 import semreg
 from semreg.annotator import Annotator, Options
-from semreg.data.concepts import Concepts, concept_vocabulary
-from semreg.data.label_order import ORDERS, LabelOrder, label_counts
-from semreg.data.loader import leave_out_unreadable
-from semreg.data.records import Record, of_split, read_records
-from semreg.data.vocabulary import Vocabulary, word_vocabulary
+from semreg.data.records import Record, read_records
 from semreg.errors import SemregError
 from semreg.evaluate import evaluate
 from semreg.files import atomic_write
 from semreg.model.cnn_rnn import CnnRnn
 from semreg.model_folder import (
     CARD,
-    DecoderConfig,
-    Form,
     ModelConfig,
-    TrunkConfig,
     build_model,
-    read_config,
     save_model,
 )
 from semreg.training.calibration import Counts, calibrated
 from semreg.training.card import model_card
 from semreg.training.checkpoint import CHECKPOINT, Progress, load_checkpoint, save_checkpoint
-from semreg.training.examples import Examples, tag_labels, to_examples
+from semreg.training.examples import Examples
 from semreg.training.log import LOG, RunLog
 from semreg.training.loop import Interrupted, Trainer
+from semreg.training.preparation import prepare_data, readable, split_records
 from semreg.training.recipe import Recipe, load_recipe, save_recipe
+from semreg.training.refit import first_recipe, second_recipe, with_choices
 from semreg.training.setting import Setting, encode
 from semreg.training.stages import prepare_stage
 from semreg.training.transfer import carry_over
 
 RECIPE, MODEL = "recipe.yaml", "model"
-SPARE_LENGTH = 4  # tags that a path may have beyond the longest of the training set
+FIRST = "first"  # folder of the run that chooses, where all pictures are learnt from afterwards
+
+Start = tuple[Progress, dict[str, Any]]
 
 
 def train(recipe: Recipe, folder: Path) -> Path:
@@ -70,7 +66,8 @@ def train(recipe: Recipe, folder: Path) -> Path:
     """
     if (folder / RECIPE).exists():
         raise SemregError(f"{str(folder)!r} holds a run already: go on with --resume, or name another --output")
-    return _run(_found_from_anywhere(recipe), folder, None)
+    recipe = _found_from_anywhere(recipe)
+    return _refit(recipe, folder, None) if recipe.data.refit else _run(recipe, folder, None)
 
 
 def resume(folder: Path) -> Path:
@@ -86,10 +83,28 @@ def resume(folder: Path) -> Path:
     if (folder / MODEL / "config.json").is_file():
         raise SemregError(f"the run {str(folder)!r} is finished: its model is {str(folder / MODEL)!r}")
     start = load_checkpoint(folder / CHECKPOINT) if (folder / CHECKPOINT).exists() else None
-    return _run(recipe, folder, start)
+    return _refit(recipe, folder, start) if recipe.data.refit else _run(recipe, folder, start)
 
 
-def _run(recipe: Recipe, folder: Path, start: tuple[Progress, dict[str, Any]] | None) -> Path:
+def _refit(recipe: Recipe, folder: Path, start: Start | None) -> Path:
+    """A run that chooses, in a folder of its own, then one on all pictures."""
+    first = folder / FIRST
+    if not (first / MODEL / "config.json").is_file():
+        if (first / RECIPE).is_file():
+            resume(first)
+        else:
+            folder.mkdir(parents=True, exist_ok=True)
+            _write_recipe(recipe, folder)
+            train(first_recipe(recipe), first)
+    return _run(recipe, folder, start, first)
+
+
+def _write_recipe(recipe: Recipe, folder: Path) -> None:
+    with atomic_write(folder / RECIPE) as file:
+        file.write(save_recipe(recipe))
+
+
+def _run(recipe: Recipe, folder: Path, start: Start | None, first_run: Path | None = None) -> Path:
     torch.manual_seed(recipe.seed)
     records = read_records(recipe.data.folder)
     train_records, validation_records = split_records(records, recipe)
@@ -105,12 +120,15 @@ def _run(recipe: Recipe, folder: Path, start: tuple[Progress, dict[str, Any]] | 
     with RunLog(folder, quiet=not first) as log, stop_on_signal() as stop_asked:
         if accelerator.device.type == "cpu" and recipe.precision == "bf16":
             log.say("bf16 on a CPU is slower than fp32 unless the CPU has instructions for it")
-        train_records = _readable(train_records, recipe, log, "training")
-        validation_records = _readable(validation_records, recipe, log, "validation")
-        config, train_set, validation_set = prepare_data(recipe, train_records, validation_records)
+        train_records = readable(train_records, recipe, log, "training")
+        validation_records = readable(validation_records, recipe, log, "validation")
+        also = validation_records if first_run else []
+        config, train_set, validation_set = prepare_data(recipe, train_records, validation_records, also)
         if first and start is None:
-            with atomic_write(folder / RECIPE) as file:
-                file.write(save_recipe(recipe))
+            _write_recipe(recipe, folder)
+        if first_run:
+            recipe = second_recipe(recipe, first_run)
+            log.say("once more on all pictures; the figures of its epochs are of pictures that it learns from")
         sizes = {"train": len(train_set), "validation": len(validation_set)}
         log.event(
             "run",
@@ -159,11 +177,14 @@ def _run(recipe: Recipe, folder: Path, start: tuple[Progress, dict[str, Any]] | 
             states = {}
             progress = Progress(progress.stage + 1, seconds=progress.seconds, updates=progress.updates)
 
-        log.say("choosing thresholds on the validation pictures")
         model.half().float()  # the model is saved in half precision: what is tuned is what is saved
-        seen = encode(model, validation_set, setting, "the validation pictures")
-        counts = Counts(train_set.truth.sum(0), None if train_set.labels is None else train_set.labels.sum(0))
-        config = calibrated(model, config, seen, validation_set, counts, recipe)
+        if first_run:
+            config = with_choices(config, first_run / MODEL)
+        else:
+            log.say("choosing thresholds on the validation pictures")
+            seen = encode(model, validation_set, setting, "the validation pictures")
+            counts = Counts(train_set.truth.sum(0), None if train_set.labels is None else train_set.labels.sum(0))
+            config = calibrated(model, config, seen, validation_set, counts, recipe)
         config = config.model_copy(update={"training": summary(recipe, progress, train_set, validation_set)})
         if first:
             finish(model, config, recipe, folder / MODEL, records, log)
@@ -188,90 +209,6 @@ def finish(
     log.event("test", split=recipe.data.test, result=result)
     with atomic_write(folder / CARD) as file:
         file.write(model_card(recipe, config, result))
-
-
-def split_records(records: Sequence[Record], recipe: Recipe) -> tuple[list[Record], list[Record]]:
-    """Training and validation records; a share is held out by the data's own seed."""
-    train = of_split(records, recipe.data.train)
-    if isinstance(recipe.data.validation, str):
-        return train, of_split(records, recipe.data.validation)
-    count = round(recipe.data.validation * len(train))
-    if not 0 < count < len(train):
-        raise SemregError(
-            f"data.validation must leave pictures on both sides, holds out {count} of {len(train)}: raise or lower it"
-        )
-    order = torch.randperm(len(train), generator=torch.Generator().manual_seed(recipe.data.seed)).tolist()
-    held = set(order[:count])
-    return (
-        [record for index, record in enumerate(train) if index not in held],
-        [record for index, record in enumerate(train) if index in held],
-    )
-
-
-def prepare_data(
-    recipe: Recipe, train: Sequence[Record], validation: Sequence[Record]
-) -> tuple[ModelConfig, Examples, Examples]:
-    """Vocabularies from the training records alone, and both splits in numbers.
-
-    Raises:
-        SemregError: a form is wanted that the data has nothing for, to learn from or to validate with.
-    """
-    if "tags" in recipe.forms and recipe.tags.source == "labels" and not any(r.tags for r in train):
-        raise SemregError("the training pictures have no tags: take forms: [caption], or tags.source: concepts")
-    if "caption" in recipe.forms and not any(r.captions for r in train):
-        raise SemregError("the training pictures have no captions: take forms: [tags]")
-    concepts = concept_vocabulary(
-        [r.tags for r in train],
-        [r.captions for r in train],
-        source=recipe.concepts.source,
-        size=recipe.concepts.size,
-        minimum=recipe.concepts.minimum,
-        exclude=recipe.concepts.exclude,
-    )
-    decoder = recipe.decoder.model_dump()
-    decoders: dict[Form, DecoderConfig] = {}
-    order = None
-    if "tags" in recipe.forms:
-        tags = [tag_labels(record, concepts, recipe.tags.source) for record in train]
-        counts = label_counts(tags)
-        fixed = recipe.tags.order if recipe.tags.order in ORDERS else ORDERS[0]  # others are arranged at every update
-        order = LabelOrder(fixed, counts)
-        longest = max(len(row) for row in tags)
-        decoders["tags"] = DecoderConfig(
-            **decoder, words=tuple(sorted(counts)), max_length=min(longest + SPARE_LENGTH, len(counts))
-        )
-    if "caption" in recipe.forms:
-        words = word_vocabulary((text for r in train for text in r.captions), recipe.captions.minimum)
-        decoders["caption"] = DecoderConfig(**decoder, words=words.words, max_length=recipe.captions.max_length)
-    config = ModelConfig(
-        name=recipe.name,
-        trunk=TrunkConfig(name=recipe.trunk.name, folded=recipe.trunk.batchnorm == "folded"),
-        preprocessing=recipe.preprocessing,
-        concepts=concepts.names,
-        forms=concepts.forms,
-        supervised=recipe.supervised or _supervised_before(recipe, concepts),
-        tag_source=recipe.tags.source,
-        decoders=decoders,
-    )
-    vocabularies: dict[str, Vocabulary] = {form: config.vocabulary(form) for form in config.decoders}
-    options: dict[str, Any] = {"tag_source": recipe.tags.source, "max_words": recipe.captions.max_length}
-    held_out = to_examples(validation, concepts, vocabularies, order, **options)
-    missing = {
-        "concepts": not held_out.truth.any(),
-        "tags": held_out.labels is not None and not held_out.labels.any(),
-        "captions": "caption" in vocabularies and not any(held_out.captions),
-    }
-    for what in (what for what, absent in missing.items() if absent):  # said now, not when a stage is done
-        raise SemregError(f"the validation pictures have no {what} that training has: take data.validation: 0.1")
-    return config, to_examples(train, concepts, vocabularies, order, **options), held_out
-
-
-def _supervised_before(recipe: Recipe, concepts: Concepts) -> bool:
-    """Whether the model that this run starts from was taught these concepts, and will not forget them."""
-    if recipe.init is None or recipe.unlearns:
-        return False
-    source = read_config(recipe.init)
-    return source.supervised and set(concepts.names) <= set(source.concepts)
 
 
 def summary(recipe: Recipe, progress: Progress, train: Examples, validation: Examples) -> dict[str, Any]:
@@ -330,18 +267,6 @@ def _found_from_anywhere(recipe: Recipe) -> Recipe:
     }
     changes = {"data": recipe.data.model_copy(update=data), "init": recipe.init and recipe.init.absolute()}
     return recipe.model_copy(update=changes)
-
-
-def _readable(records: Sequence[Record], recipe: Recipe, log: RunLog, what: str) -> list[Record]:
-    log.start_bar(f"reading {what} pictures", len(records))
-    good, problems = leave_out_unreadable(records, recipe.data.unreadable, log.advance)
-    log.end_bar()
-    for problem in problems:
-        log.event("unreadable", problem=problem)
-        log.say(f"left out: {problem}")
-    if problems:
-        log.say(f"{len(problems)} of {len(records)} {what} pictures are left out")
-    return good
 
 
 def _load(model: CnnRnn, weights: dict[str, Any], folder: Path) -> None:

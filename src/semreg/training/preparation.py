@@ -1,0 +1,128 @@
+"""From records to numbers: which pictures are learnt from and which choose, vocabularies, both splits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from semreg.data.concepts import Concepts, concept_vocabulary
+from semreg.data.label_order import ORDERS, LabelOrder, label_counts
+from semreg.data.loader import leave_out_unreadable
+from semreg.data.records import Record, of_split
+from semreg.data.vocabulary import Vocabulary, word_vocabulary
+from semreg.errors import SemregError
+from semreg.model_folder import DecoderConfig, Form, ModelConfig, TrunkConfig, read_config
+from semreg.training.examples import Examples, tag_labels, to_examples
+from semreg.training.log import RunLog
+from semreg.training.recipe import Recipe
+
+SPARE_LENGTH = 4  # tags that a path may have beyond the longest of the training set
+
+
+def split_records(records: Sequence[Record], recipe: Recipe) -> tuple[list[Record], list[Record]]:
+    """Training and validation records; a share is held out by the data's own seed."""
+    train = of_split(records, recipe.data.train)
+    if isinstance(recipe.data.validation, str):
+        return train, of_split(records, recipe.data.validation)
+    count = round(recipe.data.validation * len(train))
+    if not 0 < count < len(train):
+        raise SemregError(
+            f"data.validation must leave pictures on both sides, holds out {count} of {len(train)}: raise or lower it"
+        )
+    order = torch.randperm(len(train), generator=torch.Generator().manual_seed(recipe.data.seed)).tolist()
+    held = set(order[:count])
+    return (
+        [record for index, record in enumerate(train) if index not in held],
+        [record for index, record in enumerate(train) if index in held],
+    )
+
+
+def prepare_data(
+    recipe: Recipe, train: Sequence[Record], validation: Sequence[Record], also: Sequence[Record] = ()
+) -> tuple[ModelConfig, Examples, Examples]:
+    """Vocabularies from the training records alone, and both splits in numbers.
+
+    Args:
+        recipe: says what is a concept, a word, a label.
+        train: to learn from.
+        validation: to choose by.
+        also: to learn from too, in the vocabularies of `train`.
+
+    Raises:
+        SemregError: a form is wanted that the data has nothing for, to learn from or to validate with.
+    """
+    if "tags" in recipe.forms and recipe.tags.source == "labels" and not any(r.tags for r in train):
+        raise SemregError("the training pictures have no tags: take forms: [caption], or tags.source: concepts")
+    if "caption" in recipe.forms and not any(r.captions for r in train):
+        raise SemregError("the training pictures have no captions: take forms: [tags]")
+    concepts = concept_vocabulary(
+        [r.tags for r in train],
+        [r.captions for r in train],
+        source=recipe.concepts.source,
+        size=recipe.concepts.size,
+        minimum=recipe.concepts.minimum,
+        exclude=recipe.concepts.exclude,
+    )
+    decoder = recipe.decoder.model_dump()
+    decoders: dict[Form, DecoderConfig] = {}
+    order = None
+    if "tags" in recipe.forms:
+        tags = [tag_labels(record, concepts, recipe.tags.source) for record in train]
+        counts = label_counts(tags)
+        fixed = recipe.tags.order if recipe.tags.order in ORDERS else ORDERS[0]  # others are arranged at every update
+        order = LabelOrder(fixed, counts)
+        longest = max(len(row) for row in tags)
+        decoders["tags"] = DecoderConfig(
+            **decoder, words=tuple(sorted(counts)), max_length=min(longest + SPARE_LENGTH, len(counts))
+        )
+    if "caption" in recipe.forms:
+        words = word_vocabulary((text for r in train for text in r.captions), recipe.captions.minimum)
+        decoders["caption"] = DecoderConfig(**decoder, words=words.words, max_length=recipe.captions.max_length)
+    config = ModelConfig(
+        name=recipe.name,
+        trunk=TrunkConfig(name=recipe.trunk.name, folded=recipe.trunk.batchnorm == "folded"),
+        preprocessing=recipe.preprocessing,
+        concepts=concepts.names,
+        forms=concepts.forms,
+        supervised=recipe.supervised or _supervised_before(recipe, concepts),
+        tag_source=recipe.tags.source,
+        decoders=decoders,
+    )
+    vocabularies: dict[str, Vocabulary] = {form: config.vocabulary(form) for form in config.decoders}
+    options: dict[str, Any] = {"tag_source": recipe.tags.source, "max_words": recipe.captions.max_length}
+    held_out = to_examples(validation, concepts, vocabularies, order, **options)
+    missing = {
+        "concepts": not held_out.truth.any(),
+        "tags": held_out.labels is not None and not held_out.labels.any(),
+        "captions": "caption" in vocabularies and not any(held_out.captions),
+    }
+    for what in (what for what, absent in missing.items() if absent):  # said now, not when a stage is done
+        raise SemregError(f"the validation pictures have no {what} that training has: take data.validation: 0.1")
+    return config, to_examples([*train, *also], concepts, vocabularies, order, **options), held_out
+
+
+def _supervised_before(recipe: Recipe, concepts: Concepts) -> bool:
+    """Whether the model that this run starts from was taught these concepts, and will not forget them."""
+    if recipe.init is None or recipe.unlearns:
+        return False
+    source = read_config(recipe.init)
+    return source.supervised and set(concepts.names) <= set(source.concepts)
+
+
+def readable(records: Sequence[Record], recipe: Recipe, log: RunLog, what: str) -> list[Record]:
+    """The records whose pictures can be read; the others are named in the log.
+
+    Raises:
+        SemregError: more than the recipe's share cannot.
+    """
+    log.start_bar(f"reading {what} pictures", len(records))
+    good, problems = leave_out_unreadable(records, recipe.data.unreadable, log.advance)
+    log.end_bar()
+    for problem in problems:
+        log.event("unreadable", problem=problem)
+        log.say(f"left out: {problem}")
+    if problems:
+        log.say(f"{len(problems)} of {len(records)} {what} pictures are left out")
+    return good
