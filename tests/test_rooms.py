@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "model_folder": {"data", "model", *BASICS},
     "explanation": BASICS,
     "steering": {"annotation", "data", "explanation", "decoding", "model", "model_folder", *BASICS},
-    "runtime": {"decoding", "model", "model_folder", *BASICS},
+    "runtime": {"data", "decoding", "model", "model_folder", *BASICS},
     "annotator": {
         "annotation",
         "data",
@@ -39,6 +39,7 @@ MAY_IMPORT = {
     "comparison": {"annotator", "data", "evaluate", "evaluation", "training", *BASICS},
     "report": {"annotator", "data", "evaluate", "evaluation", *BASICS},
     "tuning": {"annotator", "data", "evaluate", "evaluation", "model_folder", *BASICS},
+    "exporting": {"annotator", "data", "evaluate", "folders", "model_folder", "runtime", *BASICS},
     "memory": BASICS,
     "metadata": BASICS,
     "terminal": BASICS,

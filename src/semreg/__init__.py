@@ -38,19 +38,21 @@ except PackageNotFoundError:  # run from a source tree that was never installed
     __version__ = "0+unknown"
 
 
-def load(model: Path | str | None = None, device: str = "cpu") -> Annotator:
+def load(model: Path | str | None = None, device: str = "cpu", engine: str = "torch") -> Annotator:
     """Load a model: the default one, which is part of the package, or a model folder.
 
     Args:
         model: a folder that `semreg train` has written; None takes the default model.
         device: "cpu", "cuda", ...
+        engine: "torch", "onnx", "openvino", with a precision as in "openvino:bf16", or "auto": the fastest that is
+            there and faithful.
 
     Raises:
-        SemregError: the folder is no model.
+        SemregError: the folder is no model, or there is no such engine.
     """
     from semreg.annotator import Annotator
 
-    return Annotator.load(model, device)
+    return Annotator.load(model, device, engine=engine)
 
 
 def __getattr__(name: str) -> Any:

@@ -23,6 +23,7 @@ from semreg.explanation import Explanation
 from semreg.model.cnn_rnn import CnnRnn
 from semreg.model.interfaces import Encoding
 from semreg.model_folder import Form, ModelConfig, TagScoreConfig, find_model, fingerprint, load_model
+from semreg.runtime.choose import Wanted, load_engine
 from semreg.runtime.engine import Engine
 from semreg.runtime.torch_engine import TorchEngine
 from semreg.steering import (
@@ -147,20 +148,34 @@ class Annotator:
         self._preprocessing = config.preprocessing.build()
 
     @classmethod
-    def load(cls, folder: Path | str | None = None, device: str = "cpu") -> Annotator:
+    def load(
+        cls,
+        folder: Path | str | None = None,
+        device: str = "cpu",
+        *,
+        engine: str = "torch",
+        say: Callable[[str], None] = lambda text: None,
+    ) -> Annotator:
         """Load a model.
 
         Args:
             folder: a model folder, or "hf:OWNER/NAME" for one on the Hugging Face Hub; None takes the default model,
                 which is part of the package.
             device: "cpu", "cuda", ...
+            engine: what computes: "torch" is the model as it is; "auto" the fastest that is there and faithful to it;
+                see `semreg.runtime.choose.load_engine`.
+            say: told what takes a while.
 
         Raises:
-            SemregError: the folder is no model.
+            SemregError: the folder is no model, or there is no such engine.
         """
         path = DEFAULT_MODEL if folder is None else find_model(folder)
         model, config = load_model(path)
-        return cls(model, config, f"{config.name}@{fingerprint(path)}", device)
+        loaded = cls(model, config, f"{config.name}@{fingerprint(path)}", device)
+        if engine != "torch":
+            wanted = Wanted(loaded.model, config, loaded.name, path, loaded.device, say)
+            loaded.engine = load_engine(engine, wanted)
+        return loaded
 
     def __call__(self, source: Source, options: Options | None = None) -> Annotation:
         """Annotate one picture: a path, the bytes of a file, a Pillow picture or an array.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -90,6 +90,16 @@ def print_caption_score(result: dict[str, Any]) -> None:
     _print_heading(result)
     hidden = ("predictions", "against", "pictures", "alarm")
     _print_captions({key: value for key, value in result.items() if key not in hidden and value is not None})
+
+
+def print_rows(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table: the first column names the rows, the others are figures."""
+    table = _table(title, columns[0])
+    for column in columns[1:]:
+        table.add_column(column, justify="right")
+    for row in rows:
+        table.add_row(*row)
+    _print(table)
 
 
 def _print_heading(result: dict[str, Any]) -> None:

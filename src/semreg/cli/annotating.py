@@ -52,6 +52,14 @@ class Shared:
     device: Annotated[
         str | None, typer.Option("--device", help="Where to compute: cpu, cuda, ...", show_default="cpu")
     ] = None
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            "--engine",
+            help="What computes: auto, torch, onnx or openvino, also with a precision, as in openvino:bf16.",
+            show_default="torch",
+        ),
+    ] = None
     min_score: Annotated[
         float | None,
         typer.Option(
@@ -176,7 +184,7 @@ class Work:
     def prepared(cls, settings: Settings) -> Work:
         """Read the label files and load the model; words that the model does not know are named on stderr."""
         labels = settings.labels()
-        annotator = load_annotator(settings.model, settings.device)
+        annotator = load_annotator(settings.model, settings.device, settings.engine)
         from semreg.annotator import Options
 
         strangers = labels.unknown(annotator.labels)

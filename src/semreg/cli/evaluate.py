@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from semreg.cli.options import FAILED, BatchOption, BeamOption, DeviceOption, ModelOption, load_annotator
+from semreg.cli.options import FAILED, BatchOption, BeamOption, DeviceOption, EngineOption, ModelOption, load_annotator
 from semreg.errors import SemregError
 from semreg.terminal import print_evaluation, progress_bar
 
@@ -25,6 +25,7 @@ def evaluate(
     beam: BeamOption = 3,
     batch: BatchOption = 32,
     device: DeviceOption = "cpu",
+    engine: EngineOption = "torch",
 ) -> None:
     """Compare a model's tags and captions with a data set's.
 
@@ -39,7 +40,7 @@ def evaluate(
     from semreg.data.records import of_split, read_records
 
     records = of_split(read_records(data), split)
-    annotator = load_annotator(model, device)
+    annotator = load_annotator(model, device, engine)
     from semreg.annotator import Options
     from semreg.evaluate import evaluate as compare
 

@@ -1,4 +1,4 @@
-"""`semreg export`: annotations, for the programs that people already work with."""
+"""`semreg export`: annotations for the programs that people already work with, and models for other engines."""
 
 from __future__ import annotations
 
@@ -14,26 +14,47 @@ if TYPE_CHECKING:
     from semreg.annotation import Annotation
 
 ANNOTATIONS = ("labelstudio", "fiftyone", "coco", "hf")
+MODELS = ("onnx", "openvino")
 
 
 def export(
+    to: Annotated[str, typer.Option("--to", help="labelstudio, fiftyone, coco or hf; onnx or openvino.")],
     source: Annotated[
-        Path,
+        str | None,
         typer.Argument(
-            help="Annotations, as `semreg annotate --format jsonl` writes them.", metavar="ANNOTATIONS.jsonl"
+            help="Annotations, as `semreg annotate --format jsonl` writes them; for onnx and openvino a model folder.",
+            metavar="ANNOTATIONS.jsonl | MODEL",
+            show_default="the default model",
         ),
-    ],
-    to: Annotated[str, typer.Option("--to", help="labelstudio, fiftyone, coco or hf.")],
+    ] = None,
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="File (labelstudio) or folder (the others).", show_default=False)
-    ],
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="File (labelstudio) or folder (the others); by default a model's export goes into its folder.",
+            show_default=False,
+        ),
+    ] = None,
     pictures: Annotated[Path, typer.Option("--pictures", help="Folder that the file names start from.")] = Path(),
     prefix: Annotated[
         str,
         typer.Option("--prefix", help="labelstudio: what stands before a file name in the picture's address."),
     ] = "/data/local-files/?d=",
+    int8: Annotated[bool, typer.Option("--int8", help="onnx, openvino: 8-bit graphs too; needs --calibrate.")] = False,
+    calibrate: Annotated[
+        Path | None,
+        typer.Option(
+            "--calibrate",
+            help="onnx, openvino: pictures such as the model will see; a data set's val split also judges the export.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Write what others import.
+
+    A model: **onnx** and **openvino** write what it sees, how its decoders begin and one step of each as graphs that
+    need no torch, and check them against it. `semreg annotate --engine` finds them.
 
     Annotations: **labelstudio** writes tasks with predictions, and the labelling configuration beside them;
     **fiftyone** a `fiftyone.types.FiftyOneDataset` folder; **coco** captions.json and categories.json;
@@ -44,11 +65,21 @@ def export(
         semreg export --to labelstudio photos.jsonl --output tasks.json
 
         semreg export --to hf photos.jsonl --output set
+
+        semreg export --to openvino runs/corel5k/model --int8 --calibrate ~/sets/corel5k
     """
-    if to in ANNOTATIONS:
-        _annotations(to, source, output, pictures, prefix)
-    else:
-        raise SemregError(f"--to must be one of {', '.join(ANNOTATIONS)}, is {to!r}")
+    if to in MODELS:
+        from semreg.cli.export_model import export_model
+
+        export_model(source, to, output, int8=int8, calibrate=calibrate)
+        return
+    if to not in ANNOTATIONS:
+        raise SemregError(f"--to must be one of {', '.join((*ANNOTATIONS, *MODELS))}, is {to!r}")
+    if source is None:
+        raise SemregError(f"--to {to} needs annotations: name the file that semreg annotate --format jsonl wrote")
+    if output is None:
+        raise SemregError(f"--to {to} needs a place: name one with --output")
+    _annotations(to, Path(source), output, pictures, prefix)
 
 
 def _annotations(to: str, source: Path, output: Path, pictures: Path, prefix: str) -> None:

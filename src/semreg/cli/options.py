@@ -25,10 +25,19 @@ BatchOption = Annotated[int, typer.Option("--batch", min=1, help="Pictures that 
 DeviceOption = Annotated[str, typer.Option("--device", help="Where to compute: cpu, cuda, ...")]
 
 
-def load_annotator(model: str | None, device: str) -> Annotator:
+EngineOption = Annotated[
+    str,
+    typer.Option(
+        "--engine",
+        help="What computes: auto, torch, onnx or openvino, also with a precision, as in openvino:bf16.",
+    ),
+]
+
+
+def load_annotator(model: str | None, device: str, engine: str = "torch") -> Annotator:
     """The model named by the option, or the default one, ready for use."""
     from semreg.annotator import Annotator
     from semreg.memory import keep_freed_memory
 
     keep_freed_memory()
-    return Annotator.load(model, device)
+    return Annotator.load(model, device, engine=engine, say=lambda text: typer.echo(text, err=True))

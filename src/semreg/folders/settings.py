@@ -38,6 +38,7 @@ class Settings(BaseModel):
 
     model: str | None = None
     device: str = "cpu"
+    engine: str = "torch"
     beam: Annotated[int, Field(ge=1, le=100)] = 3
     captions: Count = 1
     batch: Count = 16

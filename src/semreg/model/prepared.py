@@ -93,7 +93,7 @@ class PreparedDecoder:
     @torch.no_grad()
     def begin(self, encoding: Encoding) -> PreparedState:
         """The state of B pictures before the start token."""
-        rows, told = len(encoding.concepts), self.interface(encoding)
+        rows, told = encoding.concepts.shape[0], self.interface(encoding)  # not len(): a tracer would keep the number
         zeros = self.output_bias.new_zeros(rows, self.hidden_size)
         logits = self.output_bias.expand(rows, -1) if told.logits is None else told.logits + self.output_bias
         hidden = zeros if told.hidden is None else told.hidden

@@ -1,0 +1,152 @@
+"""Exported graphs in a folder: `export.json` says what they are of, the files beside it are what engines open."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from torch import Tensor
+
+from semreg.errors import SemregError
+from semreg.files import atomic_write
+from semreg.model.cnn_rnn import CnnRnn
+from semreg.model_folder import ModelConfig
+from semreg.runtime.graph_engine import GraphEngine
+from semreg.runtime.graphs import graphs_of, source_of
+
+MANIFEST = "export.json"
+FORMAT = 1
+
+
+class Manifest(BaseModel):
+    """What an export is.
+
+    Attributes:
+        format: of the manifest.
+        kind: "onnx" or "openvino".
+        model: NAME@HASH of the model it was made of.
+        preprocessing: how a picture becomes the input of `look`: resized to `size` by `resize`, uint8 RGB, channels
+            first; everything after that is in the graph.
+        sources: for each form what its `begin` graph takes: "concepts" or "features".
+        graphs: for each precision the files, by the graph's name.
+        tokens: for each form the tokens in order, the special ones first; the index is the graph's token.
+        checks: what the export found out about each precision; see `semreg.exporting`.
+    """
+
+    model_config = ConfigDict(extra="ignore")
+
+    format: int = FORMAT
+    kind: str
+    model: str
+    preprocessing: dict[str, Any]
+    sources: dict[str, str]
+    graphs: dict[str, dict[str, str]]
+    tokens: dict[str, list[str]] = Field(default_factory=dict)
+    checks: dict[str, dict[str, Any]] = Field(default_factory=dict)
+
+
+def backend(kind: str) -> ModuleType:
+    """The module that converts, quantises and opens graphs of one kind."""
+    return importlib.import_module(f"semreg.runtime.{kind}_graphs")
+
+
+def write_graphs(
+    model: CnnRnn,
+    config: ModelConfig,
+    name: str,
+    kind: str,
+    folder: Path,
+    *,
+    calibration: Sequence[Tensor] = (),
+    tokens: dict[str, list[str]] | None = None,
+    done: Callable[[int], None] = lambda count: None,
+) -> Manifest:
+    """Convert a model into a folder; the manifest is written last.
+
+    Args:
+        model: on the CPU, in evaluation mode.
+        config: its description.
+        name: NAME@HASH.
+        kind: "onnx" or "openvino".
+        folder: made if it does not exist.
+        calibration: uint8 (1, 3, S, S) each; where there are some, int8 graphs are written too.
+        tokens: for each form its tokens, for the manifest.
+        done: called with 1 after each graph.
+    """
+    tools, folder = backend(kind), folder.absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / MANIFEST).unlink(missing_ok=True)  # an older export is none from here on
+    graphs: dict[str, dict[str, str]] = {"fp32": {}}
+    for graph in graphs_of(model, mirror=config.preprocessing.mirror, size=config.preprocessing.size):
+        graphs["fp32"][graph.name] = file = graph.name + tools.SUFFIX
+        tools.convert(graph, folder / file)
+        done(1)
+        if calibration:
+            names = graphs.setdefault("int8", {})
+            names[graph.name] = f"{graph.name}.int8{tools.SUFFIX}"
+            tools.quantise(graph.name, folder / file, folder / names[graph.name], calibration)
+            done(1)
+    if kind == "openvino":
+        graphs["bf16"] = graphs["fp32"]  # the same files, compiled otherwise
+    manifest = Manifest(
+        kind=kind,
+        model=name,
+        preprocessing=config.preprocessing.model_dump(),
+        sources={form: source_of(model, form) for form in model.decoders},
+        graphs=graphs,
+        tokens=tokens or {},
+    )
+    write_manifest(manifest, folder)
+    return manifest
+
+
+def write_manifest(manifest: Manifest, folder: Path) -> None:
+    """Write an export's manifest, replaced as a whole."""
+    with atomic_write(folder / MANIFEST) as file:
+        file.write(json.dumps(manifest.model_dump(), ensure_ascii=False, indent=1) + "\n")
+
+
+def read_manifest(folder: Path) -> Manifest | None:
+    """An export's manifest; None where there is none that this version reads."""
+    try:
+        manifest = Manifest.model_validate_json((folder / MANIFEST).read_bytes())
+    except (OSError, ValidationError):
+        return None
+    return manifest if manifest.format == FORMAT else None
+
+
+def open_export(manifest: Manifest, folder: Path, precision: str, threads: int | None = None) -> GraphEngine:
+    """An engine on an export's graphs.
+
+    Args:
+        manifest: of the export.
+        folder: where it lies.
+        precision: one that it has.
+        threads: to compute with; torch's number where none is given.
+
+    Raises:
+        SemregError: the export has no such precision, a file is damaged, or a package is missing.
+    """
+    if precision not in manifest.graphs:
+        raise SemregError(
+            f"the export {folder} has no {precision}, but {', '.join(manifest.graphs)}: "
+            f"semreg export --to {manifest.kind}{' --int8 --calibrate FOLDER' if precision == 'int8' else ''}"
+        )
+    tools = backend(manifest.kind)
+    try:
+        runs = {
+            name: tools.open_graph(name, folder / file, precision, threads or torch.get_num_threads())
+            for name, file in manifest.graphs[precision].items()
+        }
+    except SemregError:
+        raise
+    except Exception as error:  # each runtime has kinds of its own
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise SemregError(f"the export {folder} cannot be opened ({reason}): export the model again") from error
+    return GraphEngine(f"{manifest.kind}:{precision}", runs, manifest.sources)
