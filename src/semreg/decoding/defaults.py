@@ -31,14 +31,14 @@ def search_for(
         n_best: sequences for each picture.
         min_length: tokens at least.
         no_repeat_ngram: for captions; 0 switches it off.
-        once: for captions: tokens that may occur once only, such as the words that name a concept; those that are
-            required may come again, for a phrase may need them.
+        once: for captions: tokens that may occur once only, such as the words that name a concept; but those of a
+            required phrase of several words may come again, or the phrase could be out of reach.
         prefix: tokens that the sequence begins with.
         required: what it contains: for each thing the phrases of which one suffices.
         forbidden: phrases, also of one token, that it does not contain.
     """
     tags = form == "tags"
-    needed = {token for phrases in required for phrase in phrases for token in phrase}
+    needed = {token for phrases in required for phrase in phrases if len(phrase) > 1 for token in phrase}
     constraints = Constraints(
         min_length=min_length,
         max_length=max_length,
