@@ -24,6 +24,7 @@ from semreg.model.interfaces import INTERFACES, SemanticInterface
 from semreg.model.trunks import build_trunk
 
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
+REPLAY = "replay.safetensors"  # features of some training pictures: only learning from corrections needs them
 FORMAT = 1
 HUB = "hf:"
 
@@ -292,7 +293,7 @@ def find_model(name: str | Path) -> Path:
     from huggingface_hub import snapshot_download
 
     try:
-        return Path(snapshot_download(str(name).removeprefix(HUB), allow_patterns=[CONFIG, WEIGHTS, CARD]))
+        return Path(snapshot_download(str(name).removeprefix(HUB), allow_patterns=[CONFIG, WEIGHTS, CARD, REPLAY]))
     except Exception as error:  # network, authentication and naming errors, each of its own kind
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise SemregError(f"the model {name} cannot be fetched: {reason}") from None

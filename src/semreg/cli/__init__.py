@@ -15,6 +15,7 @@ from semreg import __version__
 from semreg.cli.annotate import annotate
 from semreg.cli.compare import compare
 from semreg.cli.evaluate import evaluate
+from semreg.cli.explain import explain
 from semreg.cli.export import export
 from semreg.cli.info import info
 from semreg.cli.options import CANNOT_START, INTERRUPTED
@@ -54,7 +55,7 @@ def _main(
     pass
 
 
-for verb in (annotate, search, undo, watch, train, tune, evaluate, compare, report, export, serve, info):
+for verb in (annotate, search, undo, watch, train, tune, evaluate, compare, report, explain, export, serve, info):
     app.command()(verb)
 app.add_typer(score)
 app.add_typer(prepare, name="prepare")

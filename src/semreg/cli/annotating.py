@@ -85,6 +85,21 @@ class Shared:
         list[str] | None,
         typer.Option("--exclude", metavar="WORD", help="Never tell this label.", rich_help_panel=_CHOICE),
     ] = None
+    must: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--must", metavar="WORD", help="Say this word for certain, in caption and tags.", rich_help_panel=_CHOICE
+        ),
+    ] = None
+    never: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--never",
+            metavar="WORD",
+            help="Never say this word in any of its forms; the caption goes round it.",
+            rich_help_panel=_CHOICE,
+        ),
+    ] = None
     rename: Annotated[
         Path | None,
         typer.Option(
@@ -195,6 +210,8 @@ class Work:
             n_best=settings.captions,
             min_score=settings.min_score,
             batch_size=settings.batch,
+            must=settings.must,
+            never=settings.never,
         )
         return cls(settings, labels, annotator, options)
 
@@ -208,7 +225,9 @@ class Work:
             target=target,
             labels=self.labels,
             model=self.annotator.name,
-            computing=f"beams={options.beams} captions={options.n_best} min_score={options.min_score}",
+            computing=f"beams={options.beams} captions={options.n_best} min_score={options.min_score}"
+            + "".join(f" must={word}" for word in options.must)
+            + "".join(f" never={word}" for word in options.never),
             refresh=refresh,
             note=lambda sentence: typer.echo(sentence, err=True),
         )

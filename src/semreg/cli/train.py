@@ -41,9 +41,12 @@ def train(
         typer.Option("--resume", metavar="RUN", help="Go on with a run that was stopped.", show_default=False),
     ] = None,
 ) -> None:
-    """Train a model from a recipe, or go on with a run.
+    """Train a model from a recipe, or go on with a run; or teach a model what people corrected.
 
     Ctrl-C and SIGTERM write a checkpoint first; `--resume` goes on to the same weights as without a break.
+
+    Without a recipe, `--init MODEL --data CORRECTIONS` teaches the model's concept layer the corrected tags and
+    captions of a folder with metadata.jsonl, and keeps what it knows; this takes seconds.
 
     Examples:
 
@@ -54,6 +57,8 @@ def train(
         semreg train recipes/corel5k.yaml --init runs/corel5k/model --output runs/more
 
         semreg train --resume runs/try
+
+        semreg train --init runs/corel5k/model --data ~/corrections --output runs/corrected
     """
     from semreg.memory import keep_freed_memory
     from semreg.model_folder import find_model
@@ -64,8 +69,16 @@ def train(
         if recipe or set_ or data or output or init:
             raise SemregError("--resume RUN goes on as the run began: leave out everything else")
         settings, folder = None, resume
+    elif recipe is None and init and data:
+        if set_:
+            raise SemregError("--set changes a recipe, and learning from corrections has none: leave it out")
+        from semreg.training.corrections import learn_corrections
+
+        keep_freed_memory()
+        typer.echo(learn_corrections(find_model(init), data, output or Path("runs") / "corrections"))
+        return
     elif recipe is None:
-        raise SemregError("there is nothing to train: name a recipe, or a run with --resume")
+        raise SemregError("there is nothing to train: name a recipe, a run with --resume, or --init MODEL with --data")
     else:
         changes = [*(set_ or ()), *([f"data.folder={json.dumps(str(data))}"] if data else [])]
         if init is not None:

@@ -51,6 +51,8 @@ class Settings(BaseModel):
     max_tags: Annotated[int, Field(ge=0)] | None = None
     only: Path | None = None
     exclude: tuple[str, ...] = ()
+    must: tuple[str, ...] = ()
+    never: tuple[str, ...] = ()
     rename: Path | None = None
     prefix: str = ""
     always: tuple[str, ...] = ()

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -40,6 +40,7 @@ from semreg.training.loop import Interrupted, Trainer
 from semreg.training.preparation import prepare_data, readable, split_records
 from semreg.training.recipe import Recipe, load_recipe, save_recipe
 from semreg.training.refit import first_recipe, second_recipe, with_choices
+from semreg.training.replay import kept_pictures, save_replay
 from semreg.training.setting import Setting, encode
 from semreg.training.stages import prepare_stage
 from semreg.training.transfer import carry_over
@@ -188,6 +189,8 @@ def _run(recipe: Recipe, folder: Path, start: Start | None, first_run: Path | No
         config = config.model_copy(update={"training": summary(recipe, progress, train_set, validation_set)})
         if first:
             finish(model, config, recipe, folder / MODEL, records, log)
+            some = replace(train_set, paths=[train_set.paths[i] for i in kept_pictures(len(train_set), recipe.seed)])
+            save_replay(encode(model, some, setting, "pictures to remember").features, folder / MODEL)
             log.event("model", folder=MODEL, **asdict(progress))
             log.say(f"the model is in {folder / MODEL}")
         accelerator.wait_for_everyone()
