@@ -119,18 +119,16 @@ def merge_phrases(words: Sequence[str], known: Mapping[str, tuple[str, ...]]) ->
 def word_forms(word: str, words: Iterable[str]) -> list[str]:
     """The word and its other forms among `words`, in their order: singular, plural, verb forms that share an -ing form.
 
-    Function words have no other forms ("the" is no form of "thing").
+    Function words are no verbs ("the" is no form of "thing").
     """
-    if word in function_words():
-        return [each for each in words if each == word]
     own = _stems(word)
-    return [each for each in words if each == word or (each not in function_words() and own & _stems(each))]
+    return [each for each in words if each == word or own & _stems(each)]
 
 
 def _stems(word: str) -> set[str]:
     """What a word may be a form of: itself, its singular, its -ing form."""
     stems = {word, *_singulars(word)}
-    return stems.union(*map(_actions, stems))
+    return stems if word in function_words() else stems.union(*map(_actions, stems))
 
 
 def _word_forms(counts: Counter[str]) -> dict[str, str]:

@@ -19,8 +19,8 @@ from semreg.training.features import look
 from semreg.training.log import RunLog
 from semreg.training.replay import read_replay, save_replay
 
-STEPS, RATE = 200, 1e-3
-WEIGHT = 1.0  # of a corrected concept of one picture; each concept of a replayed picture has 1
+STEPS, RATE = 50, 1e-3
+WEIGHT = 0.3  # of a corrected concept of one picture; each concept of a replayed picture has 1
 MODEL = "model"
 
 
