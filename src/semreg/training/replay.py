@@ -17,6 +17,7 @@ COUNT = 1000  # 2.6 MB for features of 1280; a picture cannot be made of them
 
 def save_replay(features: Tensor, folder: Path) -> None:
     """Write features (R, D) beside a model, in half precision."""
+    folder.mkdir(parents=True, exist_ok=True)
     with atomic_write(folder / REPLAY, binary=True) as file:
         file.write(save({"features": features.detach().half().cpu().contiguous()}))
 

@@ -188,9 +188,9 @@ def _run(recipe: Recipe, folder: Path, start: Start | None, first_run: Path | No
             config = calibrated(model, config, seen, validation_set, counts, recipe)
         config = config.model_copy(update={"training": summary(recipe, progress, train_set, validation_set)})
         if first:
-            finish(model, config, recipe, folder / MODEL, records, log)
             some = replace(train_set, paths=[train_set.paths[i] for i in kept_pictures(len(train_set), recipe.seed)])
-            save_replay(encode(model, some, setting, "pictures to remember").features, folder / MODEL)
+            save_replay(encode(model, some, setting, "pictures to remember", keep=True).features, folder / MODEL)
+            finish(model, config, recipe, folder / MODEL, records, log)
             log.event("model", folder=MODEL, **asdict(progress))
             log.say(f"the model is in {folder / MODEL}")
         accelerator.wait_for_everyone()
