@@ -83,7 +83,7 @@ def concept_index(names: Iterable[str], config: ModelConfig) -> list[int]:
         known = name if name in index else config.forms.get(name.lower(), name.lower())
         if known not in index:
             near = difflib.get_close_matches(known, [*index, *config.forms], 1, 0.5)
-            hint = f"did you mean {near[0]!r}?" if near else "`semreg info --concepts` lists them"
+            hint = f"did you mean {near[0]!r}?" if near else "`Annotator.concepts` lists them"
             raise SemregError(f"{config.name} has no concept {name!r}: {hint}")
         places.append(index[known])
     return places
