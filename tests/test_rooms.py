@@ -18,6 +18,7 @@ MAY_IMPORT = {
     "annotation": BASICS,
     "model_folder": {"data", "model", *BASICS},
     "explanation": BASICS,
+    "telling": {"annotation", "data", "decoding", *BASICS},
     "steering": {"annotation", "data", "explanation", "decoding", "model", "model_folder", *BASICS},
     "runtime": {"data", "decoding", "model", "model_folder", *BASICS},
     "annotator": {
@@ -29,6 +30,7 @@ MAY_IMPORT = {
         "model_folder",
         "runtime",
         "steering",
+        "telling",
         *BASICS,
     },
     "evaluate": {"annotator", "data", "evaluation", *BASICS},

@@ -37,9 +37,9 @@ from semreg.steering import (
     to_encoding,
     word_rules,
 )
+from semreg.telling import tell_captions, tell_concepts, tell_tags
 
 DEFAULT_MODEL = Path(__file__).with_name("default_model")
-CONCEPT_FLOOR = 0.05  # concepts less probable than this are not worth telling
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -289,7 +289,8 @@ class Annotator:
         """
         options = options or Options()
         prediction = self.predict(encoding, options, given)
-        tags = self._told_tags(prediction.tag_scores, options, given)
+        scores = prediction.tag_scores
+        tags = None if scores is None else self._told_tags(scores, options, given)
         captions = self._told_captions(prediction.captions)
         concepts = self._told_concepts(prediction.concepts)
         kept = prediction.concepts.float().cpu().tolist() if self.config.supervised else [()] * len(names)
@@ -306,41 +307,22 @@ class Annotator:
             for row, name in enumerate(names)
         ]
 
-    def _told_tags(self, scores: Tensor | None, options: Options, given: Sequence[int]) -> list[tuple[Tag, ...]] | None:
-        if scores is None:
-            return None
+    def _told_tags(self, scores: Tensor, options: Options, given: Sequence[int]) -> list[tuple[Tag, ...]]:
         scores = scores.float().cpu().clone()
         scores[:, list(given)] = 1.0
-        floor = (
-            self._tag_thresholds
-            if options.min_score is None
-            else torch.full(scores.shape[1:], float(options.min_score))
-        )
         rules = self._wording(options)["tags"]
-        must = [*([label] for label in given)]
-        must += [[label - len(SPECIAL) for (label,) in phrases] for phrases in rules.must]
-        floors = floor.expand_as(scores).clone()
-        floors[:, [label - len(SPECIAL) for (label,) in rules.never]] = float("inf")
-        first = torch.zeros_like(scores, dtype=torch.bool)
-        for labels in must:  # of the labels that one word stands for the likeliest
-            likeliest = scores[:, labels].argmax(1, keepdim=True)
-            first.scatter_(1, torch.tensor(labels)[likeliest], True)
-        return [
-            tuple(Tag(self.labels[i], float(row[i])) for i in _told(row, needed, certain, options.max_tags))
-            for row, needed, certain in zip(scores, floors, first, strict=True)
-        ]
+        lowest = options.min_score
+        return tell_tags(
+            scores,
+            self.labels,
+            self._tag_thresholds if lowest is None else torch.full(scores.shape[1:], float(lowest)),
+            certain=[*([i] for i in given), *([t - len(SPECIAL) for (t,) in phrases] for phrases in rules.must)],
+            never=[token - len(SPECIAL) for (token,) in rules.never],
+            limit=options.max_tags,
+        )
 
     def _told_captions(self, found: Hypotheses | None) -> list[tuple[Caption, ...]] | None:
-        if found is None:
-            return None
-        vocabulary = self.config.vocabulary("caption")
-        return [
-            tuple(
-                Caption(" ".join(vocabulary.text(tokens)), score)
-                for tokens, score in zip(sequences, scores, strict=False)
-            )
-            for sequences, scores in zip(found.lists(), found.scores.tolist(), strict=True)
-        ]
+        return None if found is None else tell_captions(found, self.config.vocabulary("caption"))
 
     def sentences(self, prediction: Prediction) -> list[str]:
         """The best caption of each picture, as text."""
@@ -349,7 +331,7 @@ class Annotator:
     def _told_concepts(self, concepts: Tensor) -> list[tuple[Concept, ...]]:
         if not self.config.supervised:  # nothing taught these outputs to mean what they are called
             return [()] * len(concepts)
-        return [tuple(Concept(self.concepts[i], score) for i, score in row) for row in _above(concepts, CONCEPT_FLOOR)]
+        return tell_concepts(concepts, self.concepts)
 
     def steer(
         self,
@@ -476,25 +458,6 @@ class Annotator:
             return source, self.read_one(source)
         except PictureError as error:
             return source, error
-
-
-def _above(scores: Tensor, floor: float | Tensor) -> list[list[tuple[int, float]]]:
-    """For each row the (index, score) pairs from `floor` on (one, or one a column), highest first."""
-    rows = []
-    for row in scores.float().cpu():
-        kept = (row >= floor).nonzero()[:, 0]
-        order = kept[row[kept].argsort(descending=True, stable=True)]
-        rows.append(list(zip(order.tolist(), row[order].tolist(), strict=True)))
-    return rows
-
-
-def _told(scores: Tensor, floors: Tensor, certain: Tensor, limit: int | None) -> list[int]:
-    """The labels told of one picture, the most probable first, those that are certain always among them; (L,) each."""
-    order = scores.argsort(descending=True, stable=True)
-    sure = [i for i in order.tolist() if certain[i]]
-    more = [i for i in order.tolist() if not certain[i] and scores[i] >= floors[i]]
-    kept = {*sure, *more[: None if limit is None else max(0, limit - len(sure))]}
-    return [i for i in order.tolist() if i in kept]
 
 
 def _name(source: Source) -> str | None:
