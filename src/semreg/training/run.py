@@ -108,56 +108,26 @@ def _write_recipe(recipe: Recipe, folder: Path) -> None:
 def _run(recipe: Recipe, folder: Path, start: Start | None, first_run: Path | None = None) -> Path:
     torch.manual_seed(recipe.seed)
     records = read_records(recipe.data.folder)
-    train_records, validation_records = split_records(records, recipe)
     accelerator = Accelerator(
         mixed_precision="no" if recipe.precision == "fp32" else "bf16",
-        cpu=not (
-            torch.cuda.is_available() or torch.backends.mps.is_available()
-        ),  # said, or several processes on CPUs would not find each other
+        # said, or several processes on CPUs would not find each other
+        cpu=not (torch.cuda.is_available() or torch.backends.mps.is_available()),
     )
-    first = accelerator.is_main_process
-    if first:
+    main = accelerator.is_main_process
+    if main:
         folder.mkdir(parents=True, exist_ok=True)
-    with RunLog(folder, quiet=not first) as log, stop_on_signal() as stop_asked:
-        if accelerator.device.type == "cpu" and recipe.precision == "bf16":
-            log.say("bf16 on a CPU is slower than fp32 unless the CPU has instructions for it")
-        train_records = readable(train_records, recipe, log, "training")
-        validation_records = readable(validation_records, recipe, log, "validation")
-        also = validation_records if first_run else []
-        config, train_set, validation_set = prepare_data(recipe, train_records, validation_records, also)
-        if first and start is None:
+    with RunLog(folder, quiet=not main) as log, stop_on_signal() as stop_asked:
+        config, setting = _prepared(recipe, records, first_run, log, accelerator)
+        if main and start is None:
             _write_recipe(recipe, folder)
-        if first_run:
-            recipe = second_recipe(recipe, first_run)
-            log.say("once more on all pictures; the figures of its epochs are of pictures that it learns from")
-        sizes = {"train": len(train_set), "validation": len(validation_set)}
-        log.event(
-            "run",
-            name=recipe.name,
-            resumed=start is not None,
-            **sizes,
-            **surroundings(accelerator.device.type, accelerator.num_processes),
-        )
-        torch.manual_seed(recipe.seed)
-        model = build_model(config, pretrained=recipe.trunk.pretrained and start is None).to(accelerator.device)
-        model.dropout.p = recipe.trunk.dropout
+        sizes = {"train": len(setting.train), "validation": len(setting.validation)}
+        machine = surroundings(accelerator.device.type, accelerator.num_processes)
+        log.event("run", name=recipe.name, resumed=start is not None, **sizes, **machine)
         progress, states = start or (Progress(), {})
-        if states:
-            _load(model, states.pop("model"), folder)
-        elif recipe.init is not None:
-            log.say(carry_over(model, config, recipe.init, decoders=recipe.init_decoders))
-        setting = Setting(
-            recipe,
-            train_set,
-            validation_set,
-            {form: decoder.max_length for form, decoder in config.decoders.items()},
-            {form: decoder.words for form, decoder in config.decoders.items()},
-            log,
-            accelerator.device,
-        )
+        model = _model(config, setting, states.pop("model", None), folder)
 
         def save(now: Progress, state: dict[str, Any]) -> None:
-            if first:
+            if main:
                 save_checkpoint(folder / CHECKPOINT, now, state)
 
         trainer = Trainer(
@@ -169,32 +139,80 @@ def _run(recipe: Recipe, folder: Path, start: Start | None, first_run: Path | No
             save=save,
             stop_asked=stop_asked,
         )
-        while progress.stage < len(recipe.stages):
-            began = time.monotonic()
-            stage = prepare_stage(progress.stage, setting, model)
-            progress.seconds += time.monotonic() - began
-            trainer.run(stage, progress, states)
-            log.event("stage", stage=stage.name, best=progress.best, best_epoch=progress.best_epoch)
-            states = {}
-            progress = Progress(progress.stage + 1, seconds=progress.seconds, updates=progress.updates)
-
+        progress = _taught(trainer, setting, progress, states)
         model.half().float()  # the model is saved in half precision: what is tuned is what is saved
-        if first_run:
-            config = with_choices(config, first_run / MODEL)
-        else:
-            log.say("choosing thresholds on the validation pictures")
-            seen = encode(model, validation_set, setting, "the validation pictures")
-            counts = Counts(train_set.truth.sum(0), None if train_set.labels is None else train_set.labels.sum(0))
-            config = calibrated(model, config, seen, validation_set, counts, recipe)
-        config = config.model_copy(update={"training": summary(recipe, progress, train_set, validation_set)})
-        if first:
-            some = replace(train_set, paths=[train_set.paths[i] for i in kept_pictures(len(train_set), recipe.seed)])
-            save_replay(encode(model, some, setting, "pictures to remember", keep=True).features, folder / MODEL)
-            finish(model, config, recipe, folder / MODEL, records, log)
+        config = with_choices(config, first_run / MODEL) if first_run else _chosen(model, config, setting)
+        if main:
+            training = summary(setting.recipe, progress, setting.train, setting.validation)
+            config = config.model_copy(update={"training": training})
+            _remember(model, setting, folder / MODEL)
+            finish(model, config, setting.recipe, folder / MODEL, records, log)
             log.event("model", folder=MODEL, **asdict(progress))
             log.say(f"the model is in {folder / MODEL}")
         accelerator.wait_for_everyone()
     return folder / MODEL
+
+
+def _prepared(
+    recipe: Recipe, records: Sequence[Record], first_run: Path | None, log: RunLog, accelerator: Accelerator
+) -> tuple[ModelConfig, Setting]:
+    """The model to be, and what its stages work with: a second run learns from all pictures, by its own recipe."""
+    if accelerator.device.type == "cpu" and recipe.precision == "bf16":
+        log.say("bf16 on a CPU is slower than fp32 unless the CPU has instructions for it")
+    train_records, validation_records = split_records(records, recipe)
+    train_records = readable(train_records, recipe, log, "training")
+    validation_records = readable(validation_records, recipe, log, "validation")
+    also = validation_records if first_run else []
+    config, train_set, validation_set = prepare_data(recipe, train_records, validation_records, also)
+    if first_run:
+        recipe = second_recipe(recipe, first_run)
+        log.say("once more on all pictures; the figures of its epochs are of pictures that it learns from")
+    lengths: dict[str, int] = {form: decoder.max_length for form, decoder in config.decoders.items()}
+    words: dict[str, tuple[str, ...]] = {form: decoder.words for form, decoder in config.decoders.items()}
+    setting = Setting(recipe, train_set, validation_set, lengths, words, log, accelerator.device)
+    return config, setting
+
+
+def _model(config: ModelConfig, setting: Setting, weights: dict[str, Any] | None, folder: Path) -> CnnRnn:
+    """The model as the run finds it: of a checkpoint, of another model, or new."""
+    recipe = setting.recipe
+    torch.manual_seed(recipe.seed)
+    model = build_model(config, pretrained=recipe.trunk.pretrained and weights is None).to(setting.device)
+    model.dropout.p = recipe.trunk.dropout
+    if weights is not None:
+        _load(model, weights, folder)
+    elif recipe.init is not None:
+        setting.log.say(carry_over(model, config, recipe.init, decoders=recipe.init_decoders))
+    return model
+
+
+def _taught(trainer: Trainer, setting: Setting, progress: Progress, states: dict[str, Any]) -> Progress:
+    """The stages that are still to come, one after another; where that leads."""
+    while progress.stage < len(setting.recipe.stages):
+        began = time.monotonic()
+        stage = prepare_stage(progress.stage, setting, trainer.model)
+        progress.seconds += time.monotonic() - began
+        trainer.run(stage, progress, states)
+        setting.log.event("stage", stage=stage.name, best=progress.best, best_epoch=progress.best_epoch)
+        states = {}
+        progress = Progress(progress.stage + 1, seconds=progress.seconds, updates=progress.updates)
+    return progress
+
+
+def _chosen(model: CnnRnn, config: ModelConfig, setting: Setting) -> ModelConfig:
+    """The configuration with what the validation pictures say of scores and thresholds."""
+    setting.log.say("choosing thresholds on the validation pictures")
+    seen = encode(model, setting.validation, setting, "the validation pictures")
+    train = setting.train
+    counts = Counts(train.truth.sum(0), None if train.labels is None else train.labels.sum(0))
+    return calibrated(model, config, seen, setting.validation, counts, setting.recipe)
+
+
+def _remember(model: CnnRnn, setting: Setting, folder: Path) -> None:
+    """Keep what the model sees in some training pictures, so that it can later learn without forgetting them."""
+    train = setting.train
+    some = replace(train, paths=[train.paths[i] for i in kept_pictures(len(train), setting.recipe.seed)])
+    save_replay(encode(model, some, setting, "pictures to remember", keep=True).features, folder)
 
 
 def finish(
