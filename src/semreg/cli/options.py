@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -39,5 +40,6 @@ def load_annotator(model: str | None, device: str, engine: str = "torch") -> Ann
     from semreg.annotator import Annotator
     from semreg.memory import keep_freed_memory
 
+    warnings.filterwarnings("ignore", category=UserWarning, module="PIL")  # of odd metadata that does not matter here
     keep_freed_memory()
     return Annotator.load(model, device, engine=engine, say=lambda text: typer.echo(text, err=True))

@@ -84,6 +84,7 @@ def _ended_by_sigterm() -> Iterator[None]:
         raise _Stopped
 
     before = signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has background jobs ignore it
     try:
         yield
     except _Stopped:

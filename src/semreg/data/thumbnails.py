@@ -12,11 +12,16 @@ from semreg.errors import PictureError
 
 @dataclass(frozen=True)
 class Thumbnail:
-    """A small picture: its `data:` URI, and its size in pixels."""
+    """A small picture: a JPEG file's bytes, and its size in pixels."""
 
-    uri: str
+    data: bytes
     width: int
     height: int
+
+    @property
+    def uri(self) -> str:
+        """The picture as a `data:` URI."""
+        return "data:image/jpeg;base64," + base64.b64encode(self.data).decode()
 
 
 def thumbnail(path: Path, width: int, quality: int = 82) -> Thumbnail | None:
@@ -32,4 +37,4 @@ def thumbnail(path: Path, width: int, quality: int = 82) -> Thumbnail | None:
     image.thumbnail((width, 2 * width), Image.Resampling.LANCZOS)
     data = io.BytesIO()
     image.save(data, "JPEG", quality=quality, optimize=True)
-    return Thumbnail("data:image/jpeg;base64," + base64.b64encode(data.getvalue()).decode(), *image.size)
+    return Thumbnail(data.getvalue(), *image.size)

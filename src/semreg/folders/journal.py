@@ -38,6 +38,7 @@ CREATE TABLE writes(
   size INTEGER, mtime INTEGER, difference BLOB, undoes INTEGER REFERENCES writes);
 CREATE INDEX writes_picture ON writes(picture, form);
 CREATE INDEX writes_target ON writes(target);
+CREATE INDEX writes_after ON writes(after);
 CREATE INDEX writes_run ON writes(run, state);
 CREATE INDEX writes_intended ON writes(id) WHERE state = 'intended';
 CREATE VIRTUAL TABLE words USING fts5(name, tags, caption, tokenize = 'porter unicode61 remove_diacritics 2');
@@ -362,6 +363,11 @@ class Journal:
         target = target.relative_to(self.root) if target.is_relative_to(self.root) else target
         where = "target = ? AND state = 'done' AND undoes IS NULL ORDER BY id DESC LIMIT 1"
         return next(self._writes(where, (_stored(target),)), None)
+
+    def wrote(self, content: bytes) -> bool:
+        """Whether some write that still stands left this content."""
+        query = "SELECT 1 FROM writes WHERE after = ? AND state = 'done' AND undoes IS NULL LIMIT 1"
+        return self._database.execute(query, (content,)).fetchone() is not None
 
     def last_write_of(self, picture: int, form: Form) -> Write | None:
         """The latest write about this picture that still stands."""

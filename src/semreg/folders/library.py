@@ -136,7 +136,7 @@ class Library:
 
     def __post_init__(self) -> None:
         self._settings = f"{self.computing} labels={self.labels.digest()} target={self.target}"
-        self._said_with, self._written_with = (
+        self.said_with, self.written_with = (
             _code(f"{self.model} {self.computing}"),
             _code(f"{self.model} {self._settings}"),
         )
@@ -215,14 +215,14 @@ class Library:
         if known.error is not None and not self.retry:
             return None
         if self.target is not None and known.written is not None:
-            if known.written == self._written_with and not (self.refresh and self._gone(known)):
+            if known.written == self.written_with and not (self.refresh and self._gone(known)):
                 return self._settled(item)
             if not self.refresh:
                 self.counts.stale += 1
                 return self._settled(item, counted=True)
-        if known.settings == self._said_with and self.news_only and self.target is None:
+        if known.settings == self.said_with and self.news_only and self.target is None:
             return None
-        if known.settings == self._said_with:
+        if known.settings == self.said_with:
             return replace(item, said=self.journal.annotation(known.id))
         return item
 
@@ -234,7 +234,7 @@ class Library:
             if other.path == item.place or other.settings is None:
                 continue
             if (self.journal.root / other.path).exists():
-                if other.settings == self._said_with:
+                if other.settings == self.said_with:
                     return replace(item, said=self.journal.annotation(other.id))
                 continue
             self.journal.moved(other.id, item.place)
@@ -278,7 +278,7 @@ class Library:
                 if item.place is None:
                     continue
                 plain, bare = replace(said, file_name=None), replace(told, file_name=None)
-                number = self.journal.keep(item.place, item.size, item.mtime, item.hash, plain, bare, self._said_with)
+                number = self.journal.keep(item.place, item.size, item.mtime, item.hash, plain, bare, self.said_with)
                 written = self.target is None or said.error is not None
                 if not written and not self._prepare(item, number, said, told):
                     later.append((item, said, told))
@@ -305,7 +305,7 @@ class Library:
             if changes.wait_for(contents.target):
                 return False
             if self.foretell is None:
-                changes.add(Change(number, target.form, contents, self._written_with))
+                changes.add(Change(number, target.form, contents, self.written_with))
             elif contents.before != contents.after:
                 self.foretell(contents, told)
         return True

@@ -88,7 +88,8 @@ class XmpTarget(Target):
         if not self.sidecar_only and not is_raw(picture):
             data = picture.read_bytes()
             if embeds(data):
-                if content_hash(data) != subject.seen and not _is_ours(picture.resolve(), data, journal):
+                data_hash = content_hash(data)  # a picture with two names may have been written by the other one
+                if data_hash != subject.seen and not (journal and journal.wrote(data_hash)):
                     raise SemregError(f"{picture} was changed while it was annotated: run the same command again")
                 return self._contents(picture.resolve(), data, entry)
         sidecar = self._sidecar(picture).resolve()
@@ -131,7 +132,7 @@ class TextTarget(Target):
 
 
 def _is_ours(target: Path, data: bytes, journal: Journal | None) -> bool:
-    """Whether a file is as we left it (a picture that has two names may have been written by the other one)."""
+    """Whether a file is as we left it."""
     write = journal.last_write(target) if journal else None
     return write is not None and write.after == content_hash(data)
 

@@ -1,0 +1,134 @@
+"""undo, search, watch and annotate into a folder, as people and scripts meet them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from semreg.metadata import read
+
+COMMAND = [sys.executable, "-m", "semreg"]
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "100"}
+
+
+def semreg(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [*COMMAND, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT, cwd=cwd)
+
+
+@pytest.fixture
+def album(data: Path, tmp_path: Path) -> Path:
+    folder = tmp_path / "my álbum"
+    (folder / "trip").mkdir(parents=True)
+    shutil.copy(data / "00.jpg", folder / "a.jpg")
+    shutil.copy(data / "01.jpg", folder / "trip" / "b.JPG")
+    return folder
+
+
+def test_annotate_search_and_undo(album: Path, model_folder: Path) -> None:
+    before = (album / "a.jpg").read_bytes()
+    settings = f'model = {json.dumps(str(model_folder))}\nmin-score = 0\nrename = "names.csv"\nformat = "xmp"\n'
+    (album / "semreg.toml").write_text(settings, encoding="utf-8")
+    names = "label,name,parent\nred,Rot,Farbe\ngreen,Grün,Farbe\nblue,Blau,Farbe\n"
+    (album / "names.csv").write_text(names, encoding="utf-8")
+
+    dry = semreg("annotate", album, "--dry-run", "--max-tags", 3)
+    assert dry.returncode == 0, dry.stderr
+    assert "a.jpg: " in dry.stdout and len(dry.stdout.splitlines()) == 2
+    assert not (album / ".semreg").exists() and (album / "a.jpg").read_bytes() == before
+
+    done = semreg("annotate", album, "--prefix", "", "--always", "Ferien")
+    assert done.returncode == 0 and done.stdout == "", done.stderr
+    assert "2 pictures annotated, 2 files written" in done.stderr and "semreg undo" in done.stderr
+    known = read((album / "a.jpg").read_bytes())
+    assert {"Rot", "Grün", "Blau", "Ferien"} <= set(known.tags) and "Farbe|Rot" in known.hierarchy
+
+    found = semreg("search", album, "rot", "ferien")
+    assert set(found.stdout.splitlines()) == {str(album / "a.jpg"), str(album / "trip" / "b.JPG")}
+    below = semreg("search", album / "trip", "red", "--format", "jsonl")
+    row = json.loads(below.stdout)
+    assert row["file_name"] == (album / "trip" / "b.JPG").as_posix() and row["relevance"] >= 0
+    assert semreg("search", album, "zebra").stderr.startswith("no picture in")
+    assert semreg("search", album, "paper", "-Rot").stdout == ""
+
+    told = semreg("annotate", album, "--format", "jsonl")
+    assert len(told.stdout.splitlines()) == 2, told.stderr  # from the journal, to stdout
+
+    number = semreg("undo", "--list", album).stdout.split()[0]
+    undone = semreg("undo", number, cwd=album)
+    assert undone.returncode == 0 and "2 files taken back" in undone.stderr, undone.stderr
+    assert (album / "a.jpg").read_bytes() == before
+
+
+def test_mistakes_are_one_sentence(album: Path, model_folder: Path, tmp_path: Path) -> None:
+    def sentence(*arguments: object) -> str:
+        done = semreg(*arguments)
+        assert (done.returncode, done.stdout) == (2, ""), done.stderr
+        assert len(done.stderr.splitlines()) == 1
+        return done.stderr
+
+    assert "has no journal" in sentence("search", album, "dog")
+    assert "has no journal" in sentence("undo", "--last", album)
+    assert "name one run" in sentence("undo")
+    assert "leave out --output" in sentence("annotate", album, "--format", "xmp", "-o", tmp_path / "x")
+    assert "no folder" in sentence("watch", album / "a.jpg")
+    assert "existing: " in sentence("annotate", album, "--existing", "destroy")
+    (album / "semreg.toml").write_text("min-scoer = 0.5\n")
+    assert "unknown key min-scoer: did you mean min-score?" in sentence("annotate", album)
+    (album / "semreg.toml").write_text("min-score = 2\n")
+    assert "semreg.toml: min-score: " in sentence("annotate", album)
+    (album / "semreg.toml").unlink()
+    (tmp_path / "names.csv").write_text("Label;Name\nred;Rot\n")
+    assert "first line must name the columns" in sentence("annotate", album, "--rename", tmp_path / "names.csv")
+
+
+def test_parquet_is_read_back(album: Path, model_folder: Path, tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    (album / "letter.jpg").write_text("Dear all")
+    done = semreg("annotate", album, "--model", model_folder, "-o", tmp_path / "out.parquet")
+    assert done.returncode == 1 and "letter.jpg is not a picture" in done.stderr
+    rows = parquet.read_table(tmp_path / "out.parquet").to_pylist()
+    assert [Path(row["file_name"]).name for row in rows] == ["a.jpg", "letter.jpg", "b.JPG"]
+    assert rows[0]["caption"]["text"] and rows[1]["error"] and rows[1]["tags"] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+def test_watch_annotates_what_arrives_and_waits_for_files_that_are_written(
+    album: Path, model_folder: Path, data: Path, number: int, status: int
+) -> None:
+    command = [*COMMAND, "watch", str(album), "--model", str(model_folder), "--every", "0.2", "--format", "xmp"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT)
+    try:
+        wait_for(lambda: read((album / "a.jpg").read_bytes()).machine)
+        whole = (data / "02.jpg").read_bytes()
+        with (album / "late.jpg").open("wb") as stream:
+            for start in range(0, len(whole), len(whole) // 4):
+                stream.write(whole[start : start + len(whole) // 4])
+                stream.flush()
+                time.sleep(0.7)
+        wait_for(lambda: read((album / "late.jpg").read_bytes()).machine)
+        process.send_signal(number)
+        told = process.communicate(timeout=60)[1]
+    finally:
+        process.kill()
+    assert process.returncode == status, told
+    assert "cut off" not in told and "Traceback" not in told
+    assert semreg("undo", "--last", album).returncode == 0
+    assert (album / "late.jpg").read_bytes() == whole
+
+
+def wait_for(happened, seconds: float = 90) -> None:
+    for _ in range(int(seconds / 0.1)):
+        if happened():
+            return
+        time.sleep(0.1)
+    raise AssertionError("it did not happen")
