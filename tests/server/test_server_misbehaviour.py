@@ -81,12 +81,23 @@ def test_a_client_that_hangs_up_has_its_work_dropped(serve: Serve, dog: bytes) -
     assert float(line.split()[1]) >= 1
 
 
-def test_a_client_that_breaks_off_harms_nobody(client: Any, dog: bytes) -> None:
+def test_a_client_that_breaks_off_harms_nobody_and_fills_no_log(
+    client: Any, dog: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    multipart = "Content-Type: multipart/form-data; boundary=x"
     for cut in (0, 1, 1000):
-        stream = connect(client)
-        stream.sendall(head(len(dog)) + dog[:cut])
-        stream.close()
+        for more in ((), (multipart,)):
+            stream = connect(client)
+            stream.sendall(head(len(dog), *more) + dog[:cut])
+            stream.close()
     works(client, dog)
+    assert [record for record in caplog.records if record.name != "python_multipart.multipart"] == []
+
+
+def test_a_chunked_body_is_bounded_as_any_other(client: Any) -> None:
+    pieces = iter([b'{"annotation": "' + b"x" * 600_000] * 3)
+    answer = client.post("/v1/steer", content=pieces, headers={"content-type": "application/json"})
+    assert answer.status_code == 413 and "1048576" in answer.json()["error"]
 
 
 @pytest.mark.parametrize(

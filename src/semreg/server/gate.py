@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from semreg.server.metrics import Metrics
-from semreg.server.problems import INTERNAL, Problem
+from semreg.server.problems import INTERNAL, Gone, Problem
 from semreg.server.settings import Settings
 
 logger = logging.getLogger("semreg.server")
@@ -184,6 +184,8 @@ class _Body:
             message = await asyncio.wait_for(self._receive(), max(self._until - time.monotonic(), 0.001))
         except (TimeoutError, asyncio.TimeoutError):
             raise Problem(408, f"a request's body must arrive within {self._seconds:g} s") from None
+        if message["type"] == "http.disconnect":
+            raise Gone()
         if message["type"] == "http.request":
             count = len(message.get("body", b""))
             if self.held + count > self._most:

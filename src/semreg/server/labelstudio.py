@@ -16,7 +16,6 @@ from urllib.parse import parse_qs, unquote, unquote_to_bytes, urlsplit
 from pydantic import BaseModel, ConfigDict, Field
 
 from semreg.annotation import Annotation
-from semreg.errors import SemregError
 from semreg.interchange import labelstudio
 from semreg.server.problems import Problem
 
@@ -177,7 +176,7 @@ def _of_folder(wanted: str, root: Path | None, max_bytes: int) -> bytes:
 
 
 def predictions(
-    tasks: list[TaskForm], found: list[Control], annotations: dict[tuple[int, str], Annotation | SemregError | Problem]
+    tasks: list[TaskForm], found: list[Control], annotations: dict[tuple[int, str], Annotation | Problem]
 ) -> list[dict[str, Any]]:
     """A prediction for each task.
 
@@ -194,5 +193,9 @@ def predictions(
         if good:
             told.append(labelstudio.prediction(next(iter(good.values())), results))
         else:
-            told.append({"result": [], "score": 0.0, "error": str(next(iter(read.values()), ""))})
+            told.append({"result": [], "score": 0.0, "error": next(_sentence(each) for each in read.values())})
     return told
+
+
+def _sentence(answer: Annotation | Problem) -> str:
+    return answer.sentence if isinstance(answer, Problem) else ""

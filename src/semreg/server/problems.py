@@ -6,11 +6,11 @@ import logging
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
-from starlette.exceptions import HTTPException
+from starlette.exceptions import HTTPException as AnyHTTPException
 
 from semreg.errors import SemregError
 
@@ -22,7 +22,7 @@ logger = logging.getLogger("semreg.server")
 INTERNAL = "something went wrong in the server: its log says what"
 
 
-class Problem(Exception):
+class Problem(HTTPException):
     """A request that is refused.
 
     Args:
@@ -32,12 +32,19 @@ class Problem(Exception):
     """
 
     def __init__(self, status: int, sentence: str, headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(sentence)
-        self.status, self.sentence, self.headers = status, sentence, dict(headers or {})
+        super().__init__(status, sentence, dict(headers or {}))
+        self.status, self.sentence = status, sentence
 
     def response(self) -> JSONResponse:
         """The answer that says so."""
         return JSONResponse({"error": self.sentence}, self.status, self.headers)
+
+
+class Gone(Problem):
+    """The client hung up: there is nobody to answer. 499 is for the counts alone."""
+
+    def __init__(self) -> None:
+        super().__init__(499, "the client hung up")
 
 
 class ErrorBody(BaseModel):
@@ -66,8 +73,8 @@ def install(app: FastAPI) -> None:
     async def _mistake(request: Request, error: SemregError) -> JSONResponse:
         return JSONResponse({"error": str(error)}, 422)
 
-    @app.exception_handler(HTTPException)
-    async def _http(request: Request, error: HTTPException) -> JSONResponse:
+    @app.exception_handler(AnyHTTPException)
+    async def _http(request: Request, error: AnyHTTPException) -> JSONResponse:
         sentence = _SENTENCES.get(error.status_code, str(error.detail))
         return JSONResponse({"error": sentence}, error.status_code, error.headers)
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
 import logging
 import os
+import queue
 import shutil
 import signal
 import socket
 import sys
 import tempfile
+import time
+from logging.handlers import QueueHandler, QueueListener
+from typing import Any
 
 import torch
 import uvicorn
@@ -38,7 +43,6 @@ def serve(settings: Settings, model: str | None = None, device: str = "cpu") -> 
         SemregError: the address is taken, or there is no such model.
     """
     listener = _listen(settings)
-    _log()
     address = f"[{settings.host}]" if ":" in settings.host else settings.host
     place = f"http://{address}:{listener.getsockname()[1]}/"
     if settings.token is None and not settings.loopback:
@@ -108,6 +112,20 @@ def _configuration(app: object, settings: Settings) -> uvicorn.Config:
 
 
 def _log() -> None:
-    """Faults go to stderr; what uvicorn says of its own life does not."""
-    logging.basicConfig(level=logging.WARNING, format="semreg: %(message)s", stream=sys.stderr)
+    """Faults go to stderr, from a thread of their own: whoever does not read them must not hold the server up."""
+    waiting: queue.Queue[Any] = queue.Queue(1000)
+    logging.raiseExceptions = False  # what finds no place is dropped in silence
+    target = logging.StreamHandler(sys.stderr)
+    target.setFormatter(logging.Formatter("semreg: %(message)s"))
+    QueueListener(waiting, target).start()
+    atexit.register(_wait_until_empty, waiting)
+    logging.basicConfig(level=logging.WARNING, handlers=[QueueHandler(waiting)], force=True)
     logging.getLogger("uvicorn.error").addFilter(lambda record: "Invalid HTTP request" not in record.getMessage())
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)  # it warns of every broken form
+
+
+def _wait_until_empty(waiting: queue.Queue[Any]) -> None:
+    for _ in range(20):  # a second at most: perhaps nobody reads
+        time.sleep(0.05)
+        if waiting.empty():
+            return

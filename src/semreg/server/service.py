@@ -19,19 +19,12 @@ from semreg.errors import PictureError
 from semreg.server import pictures
 from semreg.server.batching import ModelThread
 from semreg.server.metrics import Metrics
-from semreg.server.problems import Problem
+from semreg.server.problems import Gone, Problem
 from semreg.server.settings import Settings
 
 R = TypeVar("R")
 
 _DECODERS = max(2, min(4, os.cpu_count() or 2))
-
-
-class Gone(Problem):
-    """The client hung up: there is nobody to answer. 499 is for the counts alone."""
-
-    def __init__(self) -> None:
-        super().__init__(499, "the client hung up")
 
 
 class Service:
