@@ -62,7 +62,9 @@ def test_annotate_search_and_undo(album: Path, model_folder: Path) -> None:
     told = semreg("annotate", album, "--format", "jsonl")
     assert len(told.stdout.splitlines()) == 2, told.stderr  # from the journal, to stdout
 
-    number = semreg("undo", "--list", album).stdout.split()[0]
+    listed = semreg("undo", "--list", album).stdout
+    assert "2 written" in listed and "stopped" not in listed
+    number = listed.split()[0]
     undone = semreg("undo", number, cwd=album)
     assert undone.returncode == 0 and "2 files taken back" in undone.stderr, undone.stderr
     assert (album / "a.jpg").read_bytes() == before

@@ -185,6 +185,15 @@ def test_what_cannot_be_read_or_written_is_named_and_tried_again(tmp_path: Path)
     assert notes == [] and library.counts.failed == 0
 
 
+def test_a_picture_that_breaks_after_it_was_done_is_named_every_time(tmp_path: Path) -> None:
+    path = make_album(tmp_path, 1)[0]
+    run(tmp_path)
+    path.write_bytes(b"")
+    for _ in range(2):
+        library, _, notes = run(tmp_path)
+        assert library.counts.failed == 1 and "is empty" in notes[0]
+
+
 def test_a_dry_run_tells_and_changes_nothing(tmp_path: Path) -> None:
     make_album(tmp_path)
     before = contents(tmp_path)

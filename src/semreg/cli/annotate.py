@@ -99,10 +99,10 @@ def annotate(
             from semreg.folders.gallery import write_gallery
 
             write_gallery(pictures, gallery)
+        if library:
+            library.end()
     for kept in getattr(writer, "left", []):
         typer.echo(f"kept the text file that was there already: {kept}", err=True)
-        if library and not dry_run:
-            library.end()
     if library and target and not dry_run:
         _sum_up(library, folder)
     if told.failed:
@@ -124,6 +124,7 @@ class _Told:
     def of(self, found: Iterator[Found]) -> Iterator[Annotation]:
         """What is told of the pictures, one by one."""
         for annotation in self._annotations(found):
+            self._advance(1)
             if self._writer:
                 self._writer.write(annotation)
             self.total += 1
@@ -134,16 +135,11 @@ class _Told:
             yield annotation
 
     def _annotations(self, found: Iterator[Found]) -> Iterator[Annotation]:
-        counted = self._counted(found)
         if self._library:
-            return self._library.annotate(counted, self._work.annotator, self._work.options)
-        said = self._work.annotator.annotate((picture.path for picture in counted), self._work.options)
+            self._library.passed = self._advance
+            return self._library.annotate(found, self._work.annotator, self._work.options)
+        said = self._work.annotator.annotate((picture.path for picture in found), self._work.options)
         return (self._work.labels.told(annotation) for annotation in said)
-
-    def _counted(self, found: Iterator[Found]) -> Iterator[Found]:
-        for picture in found:
-            yield picture
-            self._advance(1)
 
 
 def _journal(folder: Path, base: Path | None, named: Path | None, *, needed: bool, dry: bool) -> Journal | None:

@@ -115,6 +115,7 @@ class Library:
         everything: pictures that need nothing are told too.
         note: is told a sentence for each picture that something could not be done for.
         foretell: is told what would be written, which then is not.
+        passed: is told of pictures that need nothing, one or more at a time.
         news_only: pictures that have an annotation and need nothing written are not told again.
         command: the verb under which the journal lists the run; it goes on until `end` is called.
         retry: pictures that could not be read are tried again though they have not changed.
@@ -129,6 +130,7 @@ class Library:
     everything: bool = False
     note: Callable[[str], None] = print
     foretell: Callable[[Contents, Annotation], None] | None = None
+    passed: Callable[[int], None] = lambda count: None
     news_only: bool = False
     command: str = "annotate"
     retry: bool = True
@@ -178,10 +180,23 @@ class Library:
 
     def items(self, found: Iterable[Found]) -> Iterator[Item]:
         """The pictures that need something, or with `everything` all, each looked at."""
-        for item in ahead(_with_hash, map(self._seen, found), _LEAD):
+        for item in ahead(_with_hash, self._undone(found), _LEAD):
             decided = self._decided(item)
             if decided is not None:
                 yield decided
+            else:
+                self.passed(1)
+
+    def _undone(self, found: Iterable[Found]) -> Iterator[tuple[Item, bool]]:
+        """What `_seen` gives, without the pictures that are plainly done: of these there may be very many."""
+        for item, changed in map(self._seen, found):
+            known = item.known
+            done = not changed and known is not None and known.error is None and known.written == self.written_with
+            if done and not self.everything and not self.refresh:
+                self.counts.unchanged += 1
+                self.passed(1)
+            else:
+                yield item, changed
 
     def _seen(self, found: Found) -> tuple[Item, bool]:
         """A picture as the disk and the journal have it, and whether its content must be looked at."""
@@ -214,7 +229,7 @@ class Library:
             return item
         if known.error is not None and not self.retry:
             return None
-        if self.target is not None and known.written is not None:
+        if known.error is None and known.written is not None:
             if known.written == self.written_with and not (self.refresh and self._gone(known)):
                 return self._settled(item)
             if not self.refresh:
