@@ -41,6 +41,7 @@ MAY_IMPORT = {
     "comparison": {"annotator", "data", "evaluate", "evaluation", "training", *BASICS},
     "report": {"annotator", "data", "evaluate", "evaluation", *BASICS},
     "tuning": {"annotator", "data", "evaluate", "evaluation", "model_folder", *BASICS},
+    "bench": {"annotator", "data", "decoding", "evaluation", "model", *BASICS},
     "exporting": {"annotator", "data", "evaluate", "folders", "model_folder", "runtime", *BASICS},
     "memory": BASICS,
     "metadata": BASICS,

@@ -13,6 +13,7 @@ import typer
 
 from semreg import __version__
 from semreg.cli.annotate import annotate
+from semreg.cli.bench import bench
 from semreg.cli.compare import compare
 from semreg.cli.evaluate import evaluate
 from semreg.cli.explain import explain
@@ -55,7 +56,8 @@ def _main(
     pass
 
 
-for verb in (annotate, search, undo, watch, train, tune, evaluate, compare, report, explain, export, serve, info):
+VERBS = (annotate, search, undo, watch, train, tune, evaluate, compare, report, explain, export, serve, bench, info)
+for verb in VERBS:
     app.command()(verb)
 app.add_typer(score)
 app.add_typer(prepare, name="prepare")
