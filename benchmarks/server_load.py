@@ -150,8 +150,8 @@ async def bad_client(port: int, picture: bytes, until: float, number: int) -> No
                 writer.write(request(b"<html>a cat</html>" + picture[:1000], kind="image/png"))
                 status, _ = await answer(reader)
                 assert status == 415
-                await asyncio.sleep(0.2)
             writer.transport.abort()
+            await asyncio.sleep(0.5)
 
 
 async def load(

@@ -45,6 +45,7 @@ def running(annotator: Annotator, settings: Settings) -> Iterator[Any]:
     from semreg.server.connection import Connection
     from semreg.server.process import _configuration
 
+    before = Connection.head_timeout, Connection.limit  # of the process, and other servers run in it
     Connection.head_timeout, Connection.limit = settings.head_timeout, settings.connections
     listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(_configuration(create_app(annotator, settings), settings))
@@ -58,6 +59,7 @@ def running(annotator: Annotator, settings: Settings) -> Iterator[Any]:
     finally:
         server.should_exit = True
         thread.join()
+        Connection.head_timeout, Connection.limit = before
 
 
 @pytest.fixture(scope="session")

@@ -85,6 +85,26 @@ def test_steering_follows_what_is_switched_without_the_picture(client: Any, anno
     assert "bench" in must["caption"]["text"] and "frisbee" not in must["caption"]["text"]
 
 
+def test_given_tags_are_completed_and_what_was_told_is_explained(client: Any, annotator: Annotator, dog: bytes) -> None:
+    seen = client.post("/v1/annotate?all_concepts=true", content=dog).json()
+    told = client.post("/v1/complete", json={"annotation": seen, "tags": ["frisbee"]}).json()
+    assert {"label": "frisbee", "score": 1.0} in told["tags"] and "dog" in [tag["label"] for tag in told["tags"]]
+    refused(client.post("/v1/complete", json={"annotation": seen, "tags": ["unicorn"]}), 422, "unicorn")
+    why = client.post("/v1/explain", json={"annotation": seen}).json()
+    assert why["tags"][0]["label"] == "dog" and why["tags"][0]["influences"][0]["concept"] == "dog"
+    wanted = annotator.explain(annotator(dog)).to_dict()
+    assert [word["word"] for word in why["words"]] == [word["word"] for word in wanted["words"]]
+
+
+def test_a_sidecar_says_what_the_annotation_says(client: Any, dog: bytes) -> None:
+    seen = client.post("/v1/annotate", content=dog).json()
+    answer = client.post("/v1/sidecar", json={"annotation": seen})
+    assert answer.headers["content-type"].startswith("application/rdf+xml")
+    said = answer.text
+    assert all(f">{tag['label']}<" in said for tag in seen["tags"]) and seen["caption"]["text"] in said
+    assert seen["model"] in said
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

@@ -24,6 +24,7 @@ from semreg.server.settings import Settings
 
 R = TypeVar("R")
 
+_AHEAD = 3  # batches that are decoded, waiting or in the model
 _DECODERS = max(2, min(4, os.cpu_count() or 2))
 
 
@@ -46,6 +47,8 @@ class Service:
             capacity=settings.queue,
             metrics=metrics,
         )
+        # Few pictures are decoded ahead of the model: those of clients that hang up while they wait cost nothing.
+        self._near = asyncio.Semaphore(_AHEAD * settings.batch)
         self.ready = False
 
     async def start(self) -> None:
@@ -66,8 +69,9 @@ class Service:
             Problem: it is no picture, is too large, or damaged.
         """
         loop = asyncio.get_running_loop()
-        picture = await loop.run_in_executor(self._decoders, self._read, data)
-        return await self.model.submit((picture, name), options)
+        async with self._near:
+            picture = await loop.run_in_executor(self._decoders, self._read, data)
+            return await self.model.submit((picture, name), options)
 
     async def in_time(self, request: Request, work: Coroutine[Any, Any, R]) -> R:
         """Do work for a client until it is done, its time is up, or the client has gone; then it is dropped.
