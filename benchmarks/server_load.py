@@ -78,6 +78,12 @@ class Place:
         return 0.0
 
 
+def cpu_seconds(process: int) -> float:
+    """Processor time that a process has used, in its own code and in the kernel for it."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def request(picture: bytes, length: int | None = None, kind: str = "image/jpeg") -> bytes:
     """A POST of a picture."""
     head = f"POST /v1/annotate HTTP/1.1\r\nHost: localhost\r\nContent-Type: {kind}\r\n"
@@ -226,8 +232,8 @@ async def _begun(port: int) -> int:
     return int(done + sum(float(n) for name, n in lines if name == "semreg_requests_open") - 1)
 
 
-def annotate(folder: Path) -> tuple[float, dict[str, str]]:
-    """Pictures a second of `semreg annotate` after its first batches, and the caption of each."""
+def annotate(folder: Path) -> tuple[float, float, dict[str, str]]:
+    """Pictures a second of `semreg annotate` after its first batches, its processor time for one, and the captions."""
     print("semreg annotate", file=sys.stderr)
     command = [*COMMAND, "annotate", str(folder), "--format", "jsonl"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
@@ -236,10 +242,12 @@ def annotate(folder: Path) -> tuple[float, dict[str, str]]:
     for line in process.stdout:
         told = json.loads(line)
         captions[Path(told["file_name"]).name] = told["caption"]["text"]
-        times.append(time.monotonic())
+        times.append((time.monotonic(), cpu_seconds(process.pid)))
     assert process.wait() == 0
     first = min(32, len(times) // 4)
-    return (len(times) - first) / (times[-1] - times[first - 1]), captions
+    (began, used), (ended, all_used) = times[first - 1], times[-1]
+    count = len(times) - first
+    return count / (ended - began), (all_used - used) / count, captions
 
 
 @contextmanager
@@ -279,16 +287,18 @@ def main() -> None:
         for copy in range(arguments.copies):
             for path in files:
                 (Path(name) / f"{copy:03}-{path.name}").write_bytes(path.read_bytes())
-        before, captions = annotate(Path(name))
+        before, cpu_before, captions = annotate(Path(name))
         pictures = [(path.read_bytes(), captions[f"000-{path.name}"]) for path in files]
         with server() as place:
             asyncio.run(load(place, pictures, arguments.clients, 3))  # warm
+            used = cpu_seconds(place.process.pid)
             count, memory, took = asyncio.run(load(place, pictures, arguments.clients, arguments.seconds))
+            used = cpu_seconds(place.process.pid) - used
             beside, more, longer = asyncio.run(
                 load(place, pictures, arguments.clients, arguments.seconds, bad=arguments.clients // 2)
             )
             ending = asyncio.run(end_under_load(place, pictures, arguments.clients))
-        after, _ = annotate(Path(name))
+        after, cpu_after, _ = annotate(Path(name))
     alone = (before + after) / 2
     rate = count.right / took
     result = {
@@ -298,8 +308,19 @@ def main() -> None:
         "versions": {name: version(name) for name in ("torch", "fastapi", "uvicorn")},
         "load average at the end": round(os.getloadavg()[0], 1),
         "clients": arguments.clients,
-        "annotate": {"pictures a second, before": round(before, 1), "pictures a second, after": round(after, 1)},
-        "serve": {"pictures a second": round(rate, 1), "share of annotate": round(rate / alone, 3), **count.told()},
+        "annotate": {
+            "pictures a second, before": round(before, 1),
+            "pictures a second, after": round(after, 1),
+            "processor ms a picture, before": round(1000 * cpu_before, 1),
+            "processor ms a picture, after": round(1000 * cpu_after, 1),
+        },
+        "serve": {
+            "pictures a second": round(rate, 1),
+            "share of annotate": round(rate / alone, 3),
+            "processor ms a picture": round(1000 * used / count.right, 1),
+            "share of annotate by processor time": round((cpu_before + cpu_after) / 2 / (used / count.right), 3),
+            **count.told(),
+        },
         "serve beside unpleasant clients": {
             "unpleasant clients": arguments.clients // 2,
             "pictures a second": round(beside.right / longer, 1),
