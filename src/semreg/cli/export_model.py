@@ -23,9 +23,10 @@ def export_model(model: str | None, kind: str, output: Path | None, *, int8: boo
     graphs = (1 + 2 * len(annotator.config.decoders)) * (2 if int8 else 1)
     with progress_bar("converting", graphs) as advance:
         manifest = export(annotator, kind, folder, calibrate=calibrate, int8=int8, say=_say, done=advance)
-    columns = list(dict.fromkeys(name for row in manifest.checks.values() for name in row if name not in NOT_SHOWN))
-    rows = [[name, *(_shown(row.get(column)) for column in columns)] for name, row in manifest.checks.items()]
-    print_rows("against torch in single precision", ["precision", *(c.replace("_", " ") for c in columns)], rows)
+    checks = manifest.checks
+    figures = list(dict.fromkeys(name for row in checks.values() for name in row if name not in NOT_SHOWN))
+    rows = [[name.replace("_", " "), *(_shown(row.get(name)) for row in checks.values())] for name in figures]
+    print_rows("beside torch in single precision", ["", *checks], rows)
     typer.echo(f"written: {folder}")
 
 
