@@ -8,7 +8,7 @@ const cards = [...document.querySelectorAll("article")].map(element => ({
   element,
   shown: true,
   rest: [...element.querySelectorAll(".caption, .concepts, .name")].map(part => part.textContent).join(" ").toLowerCase(),
-  tags: [...element.querySelectorAll(".tags button")].map(button => ({
+  tags: [...element.getElementsByTagName("button")].map(button => ({ // ".tags button" takes seconds for 10,000
     item: button.parentElement, button, name: button.firstChild.data.trim(), score: parseInt(button.lastChild.textContent),
   })),
 }));
