@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import sys
 
-_TRIM_THRESHOLD, _MMAP_MAX = -1, -4  # parameters of glibc's mallopt
+_TRIM_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -4, -8  # parameters of glibc's mallopt
 
 
 def keep_freed_memory() -> bool:
@@ -13,7 +13,8 @@ def keep_freed_memory() -> bool:
 
     A convolution's output of some megabytes is otherwise fetched from the kernel, page by page, and returned when
     the next layer is done with it, which takes a good part of its time. The process then holds what it once needed at
-    its peak. It is a setting of the whole process, so the commands make it, not the library.
+    its peak. Threads would have arenas of their own, which are given back when they are empty, so there is one for all:
+    call this before they start. It is a setting of the whole process, so the commands make it, not the library.
 
     Returns:
         Whether it took effect: with other C libraries nothing is done.
@@ -24,4 +25,4 @@ def keep_freed_memory() -> bool:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError):  # musl has none
         return False
-    return bool(mallopt(_MMAP_MAX, 0)) and bool(mallopt(_TRIM_THRESHOLD, -1))
+    return all([mallopt(_MMAP_MAX, 0), mallopt(_TRIM_THRESHOLD, -1), mallopt(_ARENA_MAX, 1)])
