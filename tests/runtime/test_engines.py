@@ -95,7 +95,7 @@ def test_int8_files_are_smaller_and_near(exported: Path, plain: Annotator, data:
     assert sizes["int8"] < sizes["fp32"] / 3
     (batch,) = plain.read(sorted(data.glob("*.jpg")), 100)  # such as it was calibrated on
     found = parity(open_export(manifest, folder, "int8"), plain.engine, ("tags", "caption"), batch.pictures)
-    assert 0 < found.concepts_mean < 0.15
+    assert 0 < found.concepts_mean < 0.25  # a model of 24 tiny pictures: a wrong scale or layer gives far more
 
 
 def test_steering_goes_through_an_export_too(exported: Path, plain: Annotator, data: Path) -> None:
