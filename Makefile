@@ -1,7 +1,8 @@
 # make demo   annotate the sample photographs and write demo/gallery.html
 # make test   lint, types and all tests
 # make quick  the tests without the slow ones
-# Everything is set up on the first call; later calls are quick.
+# Everything is set up on the first call; later calls are quick. The server's tests have processes of their own: behind
+# all others one of these was seen to crash.
 
 PYTHON ?= python3
 VENV := .venv
@@ -15,10 +16,12 @@ demo: $(VENV)/.installed
 	@echo "the page is demo/gallery.html"
 
 test: lint
-	$(BIN)/pytest --numprocesses auto --durations=10
+	$(BIN)/pytest --numprocesses auto --durations=10 --ignore tests/server
+	$(BIN)/pytest --numprocesses auto tests/server
 
 quick: lint
-	$(BIN)/pytest --numprocesses auto -m "not slow"
+	$(BIN)/pytest --numprocesses auto -m "not slow" --ignore tests/server
+	$(BIN)/pytest --numprocesses auto -m "not slow" tests/server
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
