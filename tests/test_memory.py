@@ -36,4 +36,4 @@ def test_memory_that_was_freed_is_not_fetched_again(where: str) -> None:
         told[word] = kept == "True", int(faults)
     if not told["keep"][0]:
         pytest.skip("this C library has no mallopt")
-    assert told["keep"][1] < 100 < told["return"][1]
+    assert 10 * told["keep"][1] < told["return"][1]  # a block more may be wanted now and then
