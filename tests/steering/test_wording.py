@@ -44,3 +44,8 @@ def test_labels_are_single_tokens_whatever_their_words() -> None:
 def test_function_words_are_no_form_of_others() -> None:
     assert word_forms("the", WORDS) == ["the"]
     assert word_forms("thing", WORDS) == ["thing"]
+
+
+def test_a_slip_is_no_form_of_a_word() -> None:
+    assert word_forms("zebraa", ["zebra", "zebras"]) == []
+    assert word_forms("run", ["running", "runs", "runner"]) == ["running", "runs"]

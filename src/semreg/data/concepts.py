@@ -160,7 +160,9 @@ def _actions(word: str) -> list[str]:
     """How the -ing form of a verb may be spelt."""
     if len(word) < 3 or word.endswith("ing"):
         return []
-    return [word + "ing", word[:-1] + "ing" if word.endswith("e") else word + word[-1] + "ing"]
+    if word.endswith("e"):
+        return [word + "ing", word[:-1] + "ing"]
+    return [word + "ing"] if word[-1] in "aiouwxy" else [word + "ing", word + word[-1] + "ing"]  # run, running
 
 
 def _has_content(word: str) -> bool:

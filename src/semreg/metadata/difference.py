@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from semreg.errors import SemregError
 
@@ -98,24 +98,28 @@ def _found_again(new: bytes, there: int, old: bytes, here: int, end: int) -> tup
 
 def _alike(new: bytes, there: int, old: bytes, here: int) -> int:
     """How many bytes from `there` in new and `here` in old on are alike."""
-    limit, length, size = min(len(new) - there, len(old) - here), 0, 64
-    while length < limit:
-        size = min(size, limit - length)
-        if new[there + length : there + length + size] == old[here + length : here + length + size]:
-            length += size
-            size *= 2
-        elif size == 1:
-            break
-        else:
-            size = size // 2 if size < 1 << 16 else 1 << 15
-    return length
+
+    def same(start: int, end: int) -> bool:
+        return new[there + start : there + end] == old[here + start : here + end]
+
+    return _run(min(len(new) - there, len(old) - here), same)
 
 
 def _alike_at_end(new: bytes, old: bytes) -> int:
-    limit, length, size = min(len(new), len(old)), 0, 64
+    """How many bytes at the end of both are alike."""
+
+    def same(start: int, end: int) -> bool:
+        return new[len(new) - end : len(new) - start] == old[len(old) - end : len(old) - start]
+
+    return _run(min(len(new), len(old)), same)
+
+
+def _run(limit: int, same: Callable[[int, int], bool]) -> int:
+    """How many bytes are the same without a break, `limit` at most; looked at in pieces that grow while they are."""
+    length, size = 0, 64
     while length < limit:
         size = min(size, limit - length)
-        if new[len(new) - length - size : len(new) - length] == old[len(old) - length - size : len(old) - length]:
+        if same(length, length + size):
             length += size
             size *= 2
         elif size == 1:
