@@ -123,7 +123,9 @@ def test_what_is_not_http_is_400_or_closed(client: Any, dog: bytes, data: bytes)
             while piece := stream.recv(65536):
                 received += piece
     if received:
-        assert received.startswith(b"HTTP/1.1 400") and json.loads(received.partition(b"\r\n\r\n")[2])["error"]
+        assert received.startswith(b"HTTP/1.1 400")
+        body = received.partition(b"\r\n\r\n")[2]
+        assert not body or json.loads(body)["error"]  # who hangs up at once may be gone before it is sent
     works(client, dog)
 
 
