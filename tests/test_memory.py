@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+# The least of several passes counts: a heap whose free blocks are scattered may grow once more, but not in every pass.
 PROGRAM = """
 import resource, sys, threading, torch
 from semreg.memory import keep_freed_memory
@@ -18,9 +19,9 @@ trunk, pictures = build_trunk("lite0", pretrained=False).eval(), torch.zeros(16,
 def work():
     with torch.inference_mode():
         for _ in range(3): trunk(pictures)
-        before = faults()
-        for _ in range(2): trunk(pictures)
-    print(faults() - before)
+        counts = [faults()]
+        for _ in range(4): trunk(pictures); counts.append(faults())
+    print(min(after - before for before, after in zip(counts, counts[1:])))
 thread = threading.Thread(target=work)
 thread.start() if sys.argv[2] == "thread" else work()
 """
@@ -36,4 +37,4 @@ def test_memory_that_was_freed_is_not_fetched_again(where: str) -> None:
         told[word] = kept == "True", int(faults)
     if not told["keep"][0]:
         pytest.skip("this C library has no mallopt")
-    assert 10 * told["keep"][1] < told["return"][1]  # a block more may be wanted now and then
+    assert 10 * told["keep"][1] < told["return"][1]
