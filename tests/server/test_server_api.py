@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -241,6 +242,15 @@ def test_it_describes_itself(client: Any, annotator: Annotator) -> None:
     served = client.get("/v1/server").json()
     assert served["model"] == annotator.name and served["concepts"] == list(annotator.concepts)
     assert client.get("/healthz").json() == {"status": "ok"} and client.get("/readyz").json() == {"status": "ready"}
+
+
+def test_an_answer_does_not_wait_for_its_head_to_be_acknowledged(client: Any) -> None:
+    seconds = []
+    for _ in range(20):
+        began = time.perf_counter()
+        client.get("/healthz")
+        seconds.append(time.perf_counter() - began)
+    assert min(seconds) < 0.03  # where the kernel holds the body back, none is under 0.04
 
 
 def test_metrics_count_by_route_and_not_by_whatever_is_asked(client: Any) -> None:

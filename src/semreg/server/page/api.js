@@ -42,12 +42,12 @@ export const server = async () => (await call("/v1/server")).json();
 
 /** The annotation of a picture, with the scores of all concepts. */
 export const annotate = async file =>
-  (await call("/v1/annotate?all_concepts=true&captions=5&beam=5", {
+  (await call("/v1/annotate?all_concepts=true&captions=3", {
     method: "POST", headers: { "Content-Type": "application/octet-stream" }, body: file,
   })).json();
 
 /** The annotation after concepts were switched and words set. */
-export const steer = async (body, signal) => (await json("/v1/steer", { captions: 5, beam: 5, ...body }, signal)).json();
+export const steer = async (body, signal) => (await json("/v1/steer", { captions: 3, ...body }, signal)).json();
 
 /** Which concepts carried what an annotation says. */
 export const explain = async annotation => (await json("/v1/explain", { annotation })).json();

@@ -53,9 +53,10 @@ export class Picture {
     return pools;
   }
 
-  /** What the server is asked after a change. */
+  /** What the server is asked after a change: of what was seen only what steering starts from. */
   request() {
-    return { annotation: this.seen, concepts: Object.fromEntries(this.switches), must: this.must, never: this.never };
+    const { model, file_name, concept_scores } = this.seen;
+    return { annotation: { model, file_name, concept_scores }, concepts: Object.fromEntries(this.switches), must: this.must, never: this.never };
   }
 
   reset() {
