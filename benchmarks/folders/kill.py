@@ -4,11 +4,16 @@
 
 Pictures: crops of the sample photographs as JPEG, PNG, WebP and TIFF; XMP is written into them. In the end every
 picture must be annotated exactly once, with the same pixels, no file cut off and none left behind.
+
+A tenth of the kills fall into the start (settling, loading the model), half at any moment of the work, the rest
+while files are being written: between the journal's announcement of a batch and its word that all is done. The
+journal is read beside the run; what stood on the disk at each kill is in the log.
 """
 
 from __future__ import annotations
 
 import argparse
+import collections
 import hashlib
 import json
 import os
@@ -20,6 +25,8 @@ import sys
 import tempfile
 import time
 import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -29,6 +36,7 @@ from PIL import Image
 import semreg.annotator  # noqa: F401  so that the forked processes have it
 from semreg import cli
 from semreg.folders.journal import HIDDEN, NAME
+from semreg.folders.place import file_hash
 from semreg.metadata import read
 
 KINDS = ("jpg", "png", "webp", "tif")
@@ -57,13 +65,27 @@ def files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file() and HIDDEN not in path.parts)
 
 
-def written(folder: Path) -> int:
-    """How many writes the journal holds; 0 as long as there is none."""
-    try:
-        with sqlite3.connect(f"{(folder / HIDDEN / NAME).as_uri()}?mode=ro", uri=True) as database:
-            return int(database.execute("SELECT count(*) FROM writes WHERE state = 'done'").fetchone()[0])
-    except sqlite3.Error:
-        return 0
+class Seen:
+    """The folder's journal as another process sees it while the run goes on."""
+
+    def __init__(self, folder: Path) -> None:
+        self._journal, self._database = folder / HIDDEN / NAME, None
+
+    def count(self, state: str) -> int:
+        """How many writes are in this state; 0 as long as there is no journal."""
+        try:
+            if self._database is None:
+                self._database = sqlite3.connect(f"{self._journal.as_uri()}?mode=ro", uri=True)
+            query = "SELECT count(*) FROM writes WHERE state = ?"
+            return int(self._database.execute(query, (state,)).fetchone()[0])
+        except sqlite3.Error:
+            self._database = None
+            return 0
+
+    def close(self) -> None:
+        if self._database is not None:
+            self._database.close()
+        self._database = None
 
 
 class Process:
@@ -93,6 +115,13 @@ class Process:
             self.status = os.waitstatus_to_exitcode(status) if number else None
         return self.status is None
 
+    def until(self, reached: Callable[[], bool]) -> float:
+        """Wait until something is reached, or the process has ended; how many seconds it took."""
+        began = time.monotonic()
+        while self.running() and not reached():
+            time.sleep(0.0005)
+        return time.monotonic() - began
+
     def kill(self) -> None:
         """End it as a power cut would."""
         if self.running():
@@ -109,32 +138,75 @@ class Process:
 
 def start(folder: Path, model: str | None) -> Process:
     chosen = ["--model", model] if model else []
-    return Process("annotate", str(folder), "--format", "xmp", "--beam", "1", "--batch", "4", *chosen)
+    return Process("annotate", str(folder), "--format", "xmp", *chosen)
+
+
+def aims(kills: int, draw: random.Random) -> list[str]:
+    """What each kill aims at, in any order but for the first, which is to see how long the work takes."""
+    early, anywhere = kills // 10, kills // 2
+    rest = ["start"] * early + ["any moment"] * (anywhere - 1) + ["writing"] * (kills - early - anywhere)
+    draw.shuffle(rest)
+    return ["any moment", *rest][:kills]
+
+
+@dataclass
+class Pace:
+    """How long the steps of a run take, in seconds."""
+
+    first: float = 0  # until the first batch is written
+    batch: float = 0  # a batch
+    writing: float = 0  # its writing, from the announcement on
+
+
+def measured(seen: Seen, until: Callable[[Callable[[], bool]], float]) -> Pace:
+    """The pace of a run that has just begun."""
+    first = until(lambda: seen.count("done") > 0)
+    batch = until(lambda: seen.count("intended") > 0)
+    writing = until(lambda: seen.count("intended") == 0)
+    return Pace(first, batch + writing, writing)
 
 
 def killed_runs(folder: Path, kills: int, count: int, model: str | None, limit: float) -> list[dict[str, Any]]:
-    """Start, wait until a write is done, kill a random moment later; until so many kills, or the pictures are done."""
-    draw = random.Random(time.time_ns())
-    log = []
+    """Start, kill at a random moment, look at what is there; until so many kills, or the pictures are done."""
+    draw, pace = random.Random(time.time_ns()), None
+    log: list[dict[str, Any]] = []
     began = time.monotonic()
-    while len(log) < kills and time.monotonic() - began < limit:
-        before = written(folder)
-        if before >= count:
+    for number, aim in enumerate(aims(kills, draw)):
+        seen = Seen(folder)
+        before = seen.count("done")
+        if before >= count or time.monotonic() - began > limit:
             break
+        # So many writes are to be done before it: on average its share of those that are left.
+        goal = before + draw.randrange(2 * (count - before) // (kills - number + 1))
         process = start(folder, model)
-        # The share of the rest that is to be done by then; and within it a moment of up to a tenth of a second.
-        goal = before + draw.randrange(1, max(2, 2 * (count - before) // (kills - len(log) + 1)))
-        while process.running() and written(folder) < goal:
-            time.sleep(0.002)
-        time.sleep(draw.uniform(0, 0.1))
+        started = time.monotonic()
+        pace = pace or measured(seen, process.until)
+        if aim == "start":
+            time.sleep(draw.uniform(0, pace.first))
+        elif aim == "any moment":
+            process.until(lambda seen=seen, goal=goal: seen.count("done") >= goal)
+            time.sleep(draw.uniform(0, pace.batch if goal > before else pace.first + pace.batch))
+        else:
+            process.until(lambda seen=seen, goal=goal: seen.count("done") >= goal and seen.count("intended") > 0)
+            time.sleep(draw.uniform(0, pace.writing))
+        seconds = time.monotonic() - started
         process.kill()
+        seen.close()
         if process.status != -signal.SIGKILL:
             break
-        temporaries = len(list(folder.rglob("*semreg-tmp*")))
-        with sqlite3.connect(folder / HIDDEN / NAME) as database:
-            intended = database.execute("SELECT count(*) FROM writes WHERE state = 'intended'").fetchone()[0]
-        log.append({"done": written(folder), "left open": intended, "temporaries": temporaries})
+        found = state(folder)
+        log.append({"aim": aim, "seconds": round(seconds, 2), "new": found["done"] - before, **found})
     return log
+
+
+def state(folder: Path) -> dict[str, int]:
+    """What stands on the disk after a kill."""
+    with sqlite3.connect(folder / HIDDEN / NAME) as database:
+        done = database.execute("SELECT count(*) FROM writes WHERE state = 'done'").fetchone()[0]
+        opened = database.execute("SELECT target, after FROM writes WHERE state = 'intended'").fetchall()
+    replaced = sum(file_hash(folder / target) == after for target, after in opened)
+    temporaries = len(list(folder.rglob("*semreg-tmp*")))
+    return {"done": done, "left open": len(opened), "of them replaced": replaced, "temporaries": temporaries}
 
 
 def faults(folder: Path, originals: dict[Path, str]) -> dict[str, int]:
@@ -190,19 +262,25 @@ def main() -> None:
         "seconds": round(time.monotonic() - began),
         "pictures": arguments.pictures,
         "kills": len(log),
+        "kills by aim": dict(collections.Counter(entry["aim"] for entry in log)),
+        "kills before anything new was written": sum(entry["new"] == 0 for entry in log),
         "kills that left writes open": sum(entry["left open"] > 0 for entry in log),
+        "of them with some files replaced and some not": sum(
+            0 < entry["of them replaced"] < entry["left open"] for entry in log
+        ),
         "kills that left a temporary file": sum(entry["temporaries"] > 0 for entry in log),
+        "pictures done at each kill": [entry["done"] for entry in log],
         "exit status of the last run": last.status,
         "told by the last run": [line for line in told if str(folder) not in line],
         "faults": found,
         "pictures that are byte for byte what they were after undo": same,
         "exit status of undo": undo.status,
-        "after each kill": log,
+        "each kill": log,
     }
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     arguments.output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    print(json.dumps({key: value for key, value in result.items() if key != "after each kill"}, indent=1))
-    sys.exit(any(found.values()) or same != arguments.pictures)
+    print(json.dumps({key: value for key, value in result.items() if key != "each kill"}, indent=1))
+    sys.exit(any(found.values()) or same != arguments.pictures or len(log) < arguments.kills)
 
 
 if __name__ == "__main__":
