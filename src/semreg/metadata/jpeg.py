@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from semreg.metadata import photoshop
 from semreg.metadata.entry import MetadataError
 from semreg.metadata.mpf import index_edits
-from semreg.metadata.splice import Blocks, Edit, splice
+from semreg.metadata.previews import preview_behind
+from semreg.metadata.splice import Blocks, Edit, moved, splice
 
 _XMP, _EXTENDED = b"http://ns.adobe.com/xap/1.0/\0", b"http://ns.adobe.com/xmp/extension/\0"
 _PHOTOSHOP, _MPF = b"Photoshop 3.0\0", b"MPF\0"
-_FIRST = ((0xE0, b"JFIF\0"), (0xE0, b"JFXX\0"), (0xE1, b"Exif\0"))  # stand before XMP
+_EXIF = b"Exif\0"
+_BEFORE_EXIF = ((0xE0, b"JFIF\0"), (0xE0, b"JFXX\0"))
+_FIRST = (*_BEFORE_EXIF, (0xE1, _EXIF))  # stand before XMP
 _LARGEST = 65533  # bytes of a segment's payload
 _OURS = re.compile(rb"[<\s][\w.-]+:(subject|hierarchicalSubject|description)[\s>=/]")
 
@@ -26,6 +29,14 @@ class _Segment:
     start: int
     payload: int
     end: int
+
+
+@dataclass(frozen=True)
+class _Preview:
+    """Where the Exif block is, and where the picture behind the end that it leads to."""
+
+    exif: int
+    place: int
 
 
 def find(data: bytes) -> Blocks:
@@ -48,19 +59,25 @@ def find(data: bytes) -> Blocks:
 def put(data: bytes, old: Blocks, new: Blocks) -> bytes:
     """Put `new` in the place of `old`, as `find` gave it; every other segment and all that follows stay as they are.
 
-    Only the index of a file with several pictures (MPF) is told of their new places and of the new size.
+    Only the index of a file with several pictures (MPF) is told of their new places and of the new size. A camera's
+    preview behind the end stays as far from the Exif block as it was, so that the maker note leads to it: the
+    packet then goes before that block.
 
     Raises:
-        MetadataError: the packet is larger than a JPEG segment can be.
+        MetadataError: the packet is larger than a JPEG segment can be, or a preview would be lost.
     """
     segments = list(_segments(data))
+    preview = _preview(data, segments)
     edits = []
     if new.xmp != old.xmp:
         packet = _packet(data, segments)
-        start, end = (packet.start, packet.end) if packet else (_place(data, segments),) * 2
+        place = _place(data, segments, _FIRST if preview is None else _BEFORE_EXIF)
+        start, end = (packet.start, packet.end) if packet else (place, place)
         edits.append(Edit(start, end, b"" if new.xmp is None else _segment(0xE1, _XMP + new.xmp)))
     if old.iptc is not None and new.iptc is not None and new.iptc != old.iptc:
         edits += _photoshop_edits(data, _those(data, segments, 0xED, _PHOTOSHOP), new.iptc)
+    if preview and moved(preview.place, edits) - moved(preview.exif, edits) != preview.place - preview.exif:
+        raise MetadataError("its camera's preview, behind the picture, would be found no more: write a sidecar")
     for index in _those(data, segments, 0xE2, _MPF):
         edits += index_edits(data, index.payload + len(_MPF), index.end, edits)
     return splice(data, edits)
@@ -97,11 +114,19 @@ def _packet(data: bytes, segments: list[_Segment]) -> _Segment | None:
     return found[0] if found else None
 
 
-def _place(data: bytes, segments: list[_Segment]) -> int:
-    """Where a new packet goes: after JFIF and Exif, and so before an index of further pictures."""
+def _preview(data: bytes, segments: list[_Segment]) -> _Preview | None:
+    for item in _those(data, segments, 0xE1, _EXIF)[:1]:
+        exif = item.payload + len(_EXIF) + 1
+        place = preview_behind(data, exif, item.end, segments[-1].end)
+        return None if place is None else _Preview(exif, place)
+    return None
+
+
+def _place(data: bytes, segments: list[_Segment], after: tuple[tuple[int, bytes], ...]) -> int:
+    """Where a new packet goes: after JFIF and mostly Exif, and so before an index of further pictures."""
     place = 2
     for item in segments:
-        if not any(item.marker == marker and data.startswith(name, item.payload) for marker, name in _FIRST):
+        if not any(item.marker == marker and data.startswith(name, item.payload) for marker, name in after):
             break
         place = item.end
     return place

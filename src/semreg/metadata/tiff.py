@@ -10,6 +10,7 @@ from semreg.metadata.splice import Blocks, Edit, splice
 
 SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _XMP, _SUB_DIRECTORIES, _PHOTOMETRIC, _DNG_VERSION = 700, 330, 262, 50706
+_EXIF, _MAKER_NOTE = 0x8769, 0x927C
 _SENSOR = (32803, 34892)  # colour filter array, linear raw
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 6: 1, 7: 1, 13: 4, 16: 8, 18: 8}  # bytes of a value by type, those used here
 _UNSIGNED = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
@@ -111,6 +112,18 @@ def is_raw(data: bytes) -> bool:
         return any(value in _SENSOR for entry in photometric for value in _values(data, layout, entry))
     except MetadataError:
         return False
+
+
+def maker_note(exif: bytes) -> int | None:
+    """Where in an Exif block, which is built like a TIFF, the camera's maker note starts; None where there is none."""
+    try:
+        layout = _layout(exif)
+        entries = _entries(exif, layout, _first(exif, layout))
+        place = next((place for entry in entries if entry.tag == _EXIF for place in _values(exif, layout, entry)), None)
+        found = _entries(exif, layout, place) if place else []
+        return next((entry.value for entry in found if entry.tag == _MAKER_NOTE), None)
+    except MetadataError:
+        return None
 
 
 def _layout(data: bytes) -> _Layout:
