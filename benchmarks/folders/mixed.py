@@ -1,6 +1,9 @@
 """A tree of 3,000 pictures of every kind with 100 broken ones: what is annotated, what is named, and the exit status.
 
-python benchmarks/folders/mixed.py
+    python benchmarks/folders/mixed.py
+
+Whoever manages the system may read and write everything. So if that is who runs this, the command itself runs without
+the rights to pass over permissions (`setpriv`, of util-linux).
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ import sys
 import tempfile
 import time
 import zipfile
+import zlib
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -77,6 +81,18 @@ def special(folder: Path, crop: Image.Image) -> list[Path]:
     return made
 
 
+def without_width(png: bytes) -> bytes:
+    """The same PNG, said to be 0 pixels wide, with the right checksum."""
+    header = png[12:16] + bytes(4) + png[20:29]
+    return png[:12] + header + zlib.crc32(header).to_bytes(4, "big") + png[33:]
+
+
+def without_height(crop: Image.Image) -> bytes:
+    stream = io.BytesIO()
+    crop.save(stream, "BMP")
+    return stream.getvalue()[:22] + bytes(4) + stream.getvalue()[26:]
+
+
 def broken(folder: Path, crop: Image.Image, count: int) -> list[Path]:
     """Files that are no pictures or no whole ones."""
     whole = {}
@@ -90,6 +106,8 @@ def broken(folder: Path, crop: Image.Image, count: int) -> list[Path]:
     contents = [(f"cut off {kind}", kind, data[: len(data) // 2]) for kind, data in whole.items()]
     contents += [("header only", kind, data[:20]) for kind, data in whole.items()]
     contents += [
+        ("no width", "png", without_width(whole["png"])),
+        ("no height", "bmp", without_height(crop)),
         ("empty", "jpg", b""),
         ("text", "jpg", b"Dear all"),
         ("zip", "png", packed.getvalue()),
@@ -123,13 +141,23 @@ def make_tree(root: Path, count: int, bad: int) -> tuple[list[Path], list[Path]]
     Image.new("1", (20_000, 20_000), 1).save(root / "broken" / "large 20000x20000.png")  # more than are read
     (root / "broken" / "loop").symlink_to(root)
     (root / "broken" / "circle.jpg").symlink_to("circle.jpg")
-    wrong = broken(root / "broken", images[3], bad - 1 - (os.geteuid() != 0))
-    wrong.append(root / "broken" / "large 20000x20000.png")
-    if os.geteuid() != 0:  # whoever manages the system may read everything
-        images[4].save(root / "broken" / "locked.jpg")
-        (root / "broken" / "locked.jpg").chmod(0)
-        wrong.append(root / "broken" / "locked.jpg")
-    return good, wrong
+    wrong = [*forbidden(root / "broken", images[4]), root / "broken" / "large 20000x20000.png"]
+    return good, wrong + broken(root / "broken", images[3], bad - len(wrong))
+
+
+def forbidden(folder: Path, crop: Image.Image) -> list[Path]:
+    """Good pictures that may not be read, or not written."""
+    made = [(folder / "locked.jpg", 0o000), (folder / "locked.png", 0o000), (folder / "read-only.jpg", 0o444)]
+    for path, mode in made:
+        crop.save(path)
+        path.chmod(mode)
+    return [path for path, _ in made]
+
+
+def unprivileged() -> list[str]:
+    """What to put before a command so that permissions count for it."""
+    rights = "-dac_override,-dac_read_search,-fowner"
+    return ["setpriv", f"--bounding-set={rights}", f"--inh-caps={rights}"] if os.geteuid() == 0 else []
 
 
 def tagged(path: Path) -> bool:
@@ -152,9 +180,20 @@ def main() -> None:
         root = Path(place).resolve() / "tree"
         root.mkdir()
         good, wrong = make_tree(root, arguments.pictures, arguments.broken)
-        before = {path: path.read_bytes() for path in wrong if os.access(path, os.R_OK)}
+        before = {path: path.read_bytes() for path in wrong if path.stat().st_mode & 0o400 or os.geteuid() == 0}
         began = time.monotonic()
-        command = [sys.executable, "-m", "semreg", "annotate", str(root), "--format", "xmp", "--beam", "1"]
+        command = [
+            *unprivileged(),
+            sys.executable,
+            "-m",
+            "semreg",
+            "annotate",
+            str(root),
+            "--format",
+            "xmp",
+            "--beam",
+            "1",
+        ]
         command += ["--model", arguments.model] if arguments.model else []
         done = subprocess.run(command, capture_output=True, text=True, errors="surrogateescape")
         seconds = time.monotonic() - began
@@ -164,6 +203,7 @@ def main() -> None:
             "python": platform.python_version(),
             "torch": version("torch"),
             "pillow": version("pillow"),
+            "permissions count": True,
             "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPU cores",
             "good pictures": len(good),
             "of them with tags afterwards": sum(map(tagged, good)),
@@ -181,8 +221,6 @@ def main() -> None:
             "seconds": round(seconds),
         }
         result["told at the end"] = [line for line in done.stderr.splitlines() if str(root) not in line]
-        for path in root.rglob("locked.jpg"):
-            path.chmod(0o600)
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     arguments.output.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     print(json.dumps(result, indent=1, ensure_ascii=False))

@@ -70,6 +70,38 @@ def test_annotate_search_and_undo(album: Path, model_folder: Path) -> None:
     assert (album / "a.jpg").read_bytes() == before
 
 
+def test_what_may_not_be_read_or_written_is_named(album: Path, model_folder: Path) -> None:
+    rights = "-dac_override,-dac_read_search,-fowner"  # by which the system's manager passes over permissions
+    drop = ["setpriv", f"--bounding-set={rights}", f"--inh-caps={rights}"] if os.geteuid() == 0 else []
+    if drop and subprocess.run([*drop, "true"], capture_output=True).returncode:
+        pytest.skip("setpriv (util-linux) cannot drop the rights of the system's manager here")
+    closed = {"locked.jpg": 0o000, "read-only.jpg": 0o444, "private": 0o000}
+    (album / "private").mkdir()
+    for name in ("locked.jpg", "read-only.jpg", "private/c.jpg"):
+        shutil.copy(album / "a.jpg", album / name)
+    for name, mode in closed.items():
+        (album / name).chmod(mode)
+    before = (album / "read-only.jpg").read_bytes()
+    command = [*drop, *COMMAND, "annotate", str(album), "--model", str(model_folder), "--format", "xmp"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT)
+    finally:
+        (album / "private").chmod(0o700)
+        (album / "locked.jpg").chmod(0o600)
+    assert done.returncode == 1, done.stderr
+    told = done.stderr.splitlines()
+    assert [sum(f"{album / name}" in line for line in told) for name in closed] == [1, 1, 1], done.stderr
+    assert f"{album / 'locked.jpg'} cannot be opened: Permission denied" in told
+    assert f"cannot write {album / 'read-only.jpg'}: it is read-only" in told
+    assert f"cannot read the folder {album / 'private'}: Permission denied; its pictures are left out" in told
+    assert {"1 of 4 pictures could not be read", "1 picture could not be written"} <= set(told)
+    assert read((album / "a.jpg").read_bytes()).machine and read((album / "trip" / "b.JPG").read_bytes()).machine
+    assert (album / "read-only.jpg").read_bytes() == before == (album / "locked.jpg").read_bytes()
+    again = subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT)  # it may be read now
+    assert again.returncode == 1 and "3 pictures annotated, 2 files written" in again.stderr
+    assert "locked.jpg" not in again.stderr and read((album / "private" / "c.jpg").read_bytes()).machine
+
+
 def test_mistakes_are_one_sentence(album: Path, model_folder: Path, tmp_path: Path) -> None:
     def sentence(*arguments: object) -> str:
         done = semreg(*arguments)

@@ -10,7 +10,7 @@ import pytest
 from album import KINDS, FakeAnnotator, make_album, open_journal, pixels, run
 from PIL import Image
 
-from semreg.errors import SemregError
+from semreg.errors import PictureError, SemregError
 from semreg.folders.journal import Journal
 from semreg.folders.labels import Labels, Name
 from semreg.folders.targets import TextTarget, XmpTarget
@@ -183,6 +183,22 @@ def test_what_cannot_be_read_or_written_is_named_and_tried_again(tmp_path: Path)
     run(tmp_path, retry=False)
     library, _, notes = run(tmp_path, retry=False)
     assert notes == [] and library.counts.failed == 0
+
+
+def test_a_picture_that_could_not_be_opened_is_done_when_it_can_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_album(tmp_path, 2)
+
+    def closed(path: Path, **options: object) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("semreg.folders.library.file_hash", closed)
+        patched.setattr("album.read_picture", lambda path: (_ for _ in ()).throw(PictureError(f"{path} is closed")))
+        assert run(tmp_path)[0].counts.failed == 2
+    library, _, notes = run(tmp_path)  # its size and its time are what they were
+    assert (library.counts.written, notes) == (2, [])
 
 
 def test_a_picture_that_breaks_after_it_was_done_is_named_every_time(tmp_path: Path) -> None:

@@ -71,7 +71,8 @@ def annotate(
     folder = common_folder(paths)
     settings = shared.settings(folder)
     patterns = Patterns(settings.include, settings.ignore)
-    found = find_pictures(paths, patterns)
+    closed = []  # what was told of folders that cannot be read
+    found = find_pictures(paths, patterns, lambda sentence: closed.append(typer.echo(sentence, err=True)))
     first = next(found, None)
     if first is None:
         raise SemregError("there is no picture to annotate: name pictures, or folders with some")
@@ -89,7 +90,7 @@ def annotate(
             library.everything = gallery is not None
             library.foretell = _foretell if dry_run else None
         hidden = form == "table" and output is None
-        total = lambda: sum(1 for _ in find_pictures(paths, patterns))  # noqa: E731
+        total = lambda: sum(1 for _ in find_pictures(paths, patterns, str))  # noqa: E731
         bar = progress_bar("annotating", total, hidden=hidden)
         told = _Told(work, library, writer and stack.enter_context(writer), stack.enter_context(bar), quiet=hidden)
         pictures = told.of(chain([first], found))
@@ -107,7 +108,10 @@ def annotate(
         _sum_up(library, folder)
     if told.failed:
         typer.echo(f"{told.failed} of {told.total} pictures could not be read", err=True)
-    if told.failed or (library and library.counts.failed):
+    unwritten = library.counts.failed - told.failed if library else 0
+    if unwritten:
+        typer.echo(f"{_pictures(unwritten)} could not be written", err=True)
+    if told.failed or unwritten or closed:
         raise typer.Exit(FAILED)
 
 
@@ -182,7 +186,8 @@ def _foretell(contents: Contents, told: Annotation) -> None:
 def _sum_up(library: Library, folder: Path) -> None:
     """Say on stderr what a run did to a folder, and how to take it back."""
     counts = library.counts
-    lines = [f"{_pictures(counts.annotated)} annotated, {counts.written} files written"]
+    files = "1 file" if counts.written == 1 else f"{counts.written} files"
+    lines = [f"{_pictures(counts.annotated)} annotated, {files} written"]
     if counts.unchanged:
         lines.append(f"{_pictures(counts.unchanged)} done before and left as they are")
     if counts.edited:

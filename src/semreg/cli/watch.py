@@ -6,6 +6,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
@@ -60,12 +61,13 @@ def watch(
         library = work.library(journal, target, refresh=shared.refresh)
         library = replace(library, command="watch", news_only=True)
         typer.echo(f"watching {folder}: Ctrl-C stops", err=True)
+        once = cache(lambda sentence: typer.echo(sentence, err=True))  # the folder is looked through again and again
         with nullcontext() if target else open_writer("jsonl") as writer:
 
             def look() -> int:
                 nonlocal library
                 done = 0
-                for annotation in library.annotate(complete(folder, patterns), work.annotator, work.options):
+                for annotation in library.annotate(complete(folder, patterns, once), work.annotator, work.options):
                     done += 1
                     if writer and annotation.error is None:
                         writer.write(annotation)

@@ -209,7 +209,7 @@ class Library:
             return Item(path, place), False
         known = self.journal.picture(place, self._form)
         item = Item(path, place, status.st_size, status.st_mtime_ns, known=known)
-        if known and (known.size, known.mtime) == (item.size, item.mtime):
+        if known and known.hash and (known.size, known.mtime) == (item.size, item.mtime):
             return replace(item, hash=known.hash), False
         return item, True
 

@@ -74,7 +74,9 @@ class Patterns:
         return _spec(self.ignore)
 
 
-def find_pictures(paths: Sequence[Path], patterns: Patterns | None = None) -> Iterator[Found]:
+def find_pictures(
+    paths: Sequence[Path], patterns: Patterns | None = None, left_out: Callable[[str], object] = _log.warning
+) -> Iterator[Found]:
     """Yield every picture in `paths`, each once, even where paths overlap or symbolic links lead in circles.
 
     A file given by name is always tried, whatever its suffix. A folder is searched with all that is below it:
@@ -85,21 +87,21 @@ def find_pictures(paths: Sequence[Path], patterns: Patterns | None = None) -> It
     Raises:
         SemregError: at once when a path does not exist; when a named folder cannot be read; and at the end
             when there was no picture at all, naming the paths and suffixes. A folder further down that cannot
-            be read is logged as a warning and left out.
+            be read is left out, and `left_out` is told a sentence about it.
     """
     for path in paths:
         if not os.path.lexists(path):
             raise SemregError(f"file or folder does not exist: {path}")
-    return _find(paths, patterns or Patterns())
+    return _find(paths, patterns or Patterns(), left_out)
 
 
-def _find(paths: Sequence[Path], patterns: Patterns) -> Iterator[Found]:
+def _find(paths: Sequence[Path], patterns: Patterns, left_out: Callable[[str], object]) -> Iterator[Found]:
     named: set[tuple[_Identity, str]] = set()
     visited: set[_Identity] = set()
     nothing = True
     for given in paths:
         if _is_dir(given):
-            for path in _walk(given, visited, patterns):
+            for path in _walk(given, visited, patterns, left_out):
                 if not named or (_identity(path.parent), path.name) not in named:
                     nothing = False
                     yield Found(path)
@@ -115,7 +117,7 @@ def _find(paths: Sequence[Path], patterns: Patterns) -> Iterator[Found]:
         raise SemregError(f"no pictures found in: {where} (looked for {' '.join(PICTURE_SUFFIXES)})")
 
 
-def _walk(top: Path, visited: set[_Identity], patterns: Patterns) -> Iterator[Path]:
+def _walk(top: Path, visited: set[_Identity], patterns: Patterns, left_out: Callable[[str], object]) -> Iterator[Path]:
     waiting = [top]
     while waiting:
         folder = waiting.pop()
@@ -130,7 +132,7 @@ def _walk(top: Path, visited: set[_Identity], patterns: Patterns) -> Iterator[Pa
             sentence = f"cannot read the folder {folder}: {error.strerror or error}"
             if folder is top:
                 raise SemregError(sentence) from error
-            _log.warning("%s; its pictures are left out", sentence)
+            left_out(f"{sentence}; its pictures are left out")
             continue
         visited.add(identity)
         yield from (folder / name for name in pictures if patterns.takes(below + name))

@@ -13,14 +13,18 @@ QUIET = 2.0  # seconds for which a file must not have changed: until then somebo
 _SHARE = 10  # looking takes at most one part in so many of the time
 
 
-def complete(folder: Path, patterns: Patterns, quiet: float = QUIET) -> Iterator[Found]:
+def complete(
+    folder: Path, patterns: Patterns, left_out: Callable[[str], object], quiet: float = QUIET
+) -> Iterator[Found]:
     """The pictures in the folder that nobody has touched for `quiet` seconds.
+
+    `left_out` is told a sentence for each folder in it that cannot be read.
 
     Raises:
         SemregError: the folder is not there or cannot be read.
     """
     try:
-        for found in find_pictures([folder], patterns):
+        for found in find_pictures([folder], patterns, left_out):
             try:
                 status = found.path.stat()
             except OSError:  # gone again
