@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from semreg.annotator import Options
+from semreg.cli.annotating import computing
 from semreg.metadata import read
 
 COMMAND = [sys.executable, "-m", "semreg"]
@@ -122,6 +124,17 @@ def test_mistakes_are_one_sentence(album: Path, model_folder: Path, tmp_path: Pa
     (album / "semreg.toml").unlink()
     (tmp_path / "names.csv").write_text("Label;Name\nred;Rot\n")
     assert "first line must name the columns" in sentence("annotate", album, "--rename", tmp_path / "names.csv")
+
+
+def test_an_engine_of_less_precision_makes_stale_and_one_of_the_same_does_not(album: Path, model_folder: Path) -> None:
+    write = ("annotate", album, "--model", model_folder, "--format", "xmp", "--engine")
+    assert semreg(*write, "torch").returncode == 0
+    coarse = semreg(*write, "torch:bf16")
+    assert "2 pictures written with another model or other settings: --refresh" in coarse.stderr
+    assert "2 pictures annotated" in semreg(*write, "torch:bf16", "--refresh").stderr
+    engines = ("torch:fp32", "torch:compile", "onnx:fp32", "openvino:fp32", "onnx:int8", "openvino:int8", "torch:bf16")
+    assert len({computing(Options(), engine) for engine in engines}) == 4
+    assert computing(Options(), "onnx:fp32") == "beams=3 captions=1 min_score=None"  # as journals have it since ever
 
 
 def test_parquet_is_read_back(album: Path, model_folder: Path, tmp_path: Path) -> None:

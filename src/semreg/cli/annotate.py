@@ -71,8 +71,13 @@ def annotate(
     folder = common_folder(paths)
     settings = shared.settings(folder)
     patterns = Patterns(settings.include, settings.ignore)
-    closed = []  # what was told of folders that cannot be read
-    found = find_pictures(paths, patterns, lambda sentence: closed.append(typer.echo(sentence, err=True)))
+    closed: list[str] = []  # sentences about folders that cannot be read
+
+    def left_out(sentence: str) -> None:
+        closed.append(sentence)
+        typer.echo(sentence, err=True)
+
+    found = find_pictures(paths, patterns, left_out)
     first = next(found, None)
     if first is None:
         raise SemregError("there is no picture to annotate: name pictures, or folders with some")

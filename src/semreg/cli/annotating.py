@@ -219,18 +219,29 @@ class Work:
         """The folder that the journal is of, with this work to be done in it."""
         from semreg.folders.library import Library
 
-        options = self.options
         return Library(
             journal=journal,
             target=target,
             labels=self.labels,
             model=self.annotator.name,
-            computing=f"beams={options.beams} captions={options.n_best} min_score={options.min_score}"
-            + "".join(f" must={word}" for word in options.must)
-            + "".join(f" never={word}" for word in options.never),
+            computing=computing(self.options, self.annotator.engine.name),
             refresh=refresh,
             note=lambda sentence: typer.echo(sentence, err=True),
         )
+
+
+def computing(options: Options, engine: str) -> str:
+    """What annotations depend on beside the model, as text: where it is another one, they are stale.
+
+    Of engines those count that compute in less than single precision: all others say the same, to the last digits of a
+    score, and one may take the other's place on another machine.
+    """
+    parts = [f"beams={options.beams}", f"captions={options.n_best}", f"min_score={options.min_score}"]
+    parts += [f"must={word}" for word in options.must]
+    parts += [f"never={word}" for word in options.never]
+    if engine.endswith((":bf16", ":int8")):
+        parts.append(f"engine={engine}")
+    return " ".join(parts)
 
 
 def target_of(settings: Settings, output: Path | None, base: Path | None) -> Target | None:
