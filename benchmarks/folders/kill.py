@@ -35,7 +35,7 @@ from PIL import Image
 
 import semreg.annotator  # noqa: F401  so that the forked processes have it
 from semreg import cli
-from semreg.folders.journal import HIDDEN, NAME
+from semreg.folders.database import HIDDEN, NAME
 from semreg.folders.place import file_hash
 from semreg.metadata import read
 

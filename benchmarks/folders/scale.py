@@ -27,9 +27,11 @@ from semreg.annotation import Annotation, Caption, Tag
 from semreg.annotator import Options, ahead
 from semreg.data.images import read_picture
 from semreg.folders.changes import settle
-from semreg.folders.journal import HIDDEN, NAME, Journal, Write
+from semreg.folders.database import HIDDEN, NAME
+from semreg.folders.journal import Journal
 from semreg.folders.labels import Labels
 from semreg.folders.library import Library
+from semreg.folders.records import Write
 from semreg.folders.targets import XmpTarget
 from semreg.folders.walk import find_pictures
 

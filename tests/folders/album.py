@@ -14,7 +14,8 @@ from semreg.annotator import Options, ahead
 from semreg.data.images import read_picture
 from semreg.errors import PictureError, SemregError
 from semreg.folders.changes import settle
-from semreg.folders.journal import HIDDEN, NAME, Journal
+from semreg.folders.database import HIDDEN, NAME
+from semreg.folders.journal import Journal
 from semreg.folders.labels import Labels
 from semreg.folders.library import Library
 from semreg.folders.targets import Target, XmpTarget

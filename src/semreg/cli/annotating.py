@@ -281,6 +281,6 @@ def common_folder(paths: list[Path]) -> Path:
 
 def journal_file(folder: Path, named: Path | None) -> Path:
     """The journal that is named, or that of the folder or the nearest one above; else where the folder's will be."""
-    from semreg.folders.journal import HIDDEN, NAME, find_journal
+    from semreg.folders.database import HIDDEN, NAME, find_journal
 
     return named or find_journal(folder) or folder / HIDDEN / NAME

@@ -41,7 +41,8 @@ def search(
 
         semreg search ~/photos dog --format jsonl --limit 10
     """
-    from semreg.folders.journal import Journal, find_journal
+    from semreg.folders.database import find_journal
+    from semreg.folders.journal import Journal
     from semreg.folders.outputs import open_writer
     from semreg.folders.search import search as look
 

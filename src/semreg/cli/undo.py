@@ -77,7 +77,8 @@ def undo(
 
 
 def _open(folder: Path, named: Path | None, *, reading: bool, dry: bool) -> Journal:
-    from semreg.folders.journal import Journal, find_journal
+    from semreg.folders.database import find_journal
+    from semreg.folders.journal import Journal
 
     if not folder.is_dir():
         raise SemregError(f"{folder} is no folder: name the one that was annotated")

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from semreg.errors import SemregError
-from semreg.folders.journal import Form, Journal, Write
+from semreg.folders.journal import Journal
 from semreg.folders.place import content_hash, file_hash, overwrite, place, remove, sync_folders, temporary_name
+from semreg.folders.records import Form, Write
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # every further picture would fail as well
 

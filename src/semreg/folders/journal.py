@@ -1,210 +1,25 @@
-"""What was said about a folder's pictures and what was written into it: one SQLite file that survives being killed."""
+"""What was said about a folder's pictures and what was written into it: questions to its journal, and entries."""
 
 from __future__ import annotations
 
-import os
-import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Literal
 
-from filelock import FileLock, Timeout
-
 from semreg.annotation import Annotation
-from semreg.errors import SemregError
-
-HIDDEN, NAME = ".semreg", "journal.sqlite"  # where a folder's journal lies
-VERSION = 1
-Form = Literal["xmp", "txt"]
-
-# Paths are relative to the folder, with posix slashes; a write's target outside of it is absolute. A name that is no
-# UTF-8 is stored as its bytes. `before` and `after` are hashes of the target, NULL where there is no file; `difference`
-# leads from what was written back to what was there. A write is intended, then done, then perhaps undone.
-_TABLES = """
-CREATE TABLE about(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
-CREATE TABLE runs(
-  id TEXT PRIMARY KEY, command TEXT NOT NULL, model TEXT NOT NULL, settings TEXT NOT NULL, date TEXT NOT NULL,
-  ended TEXT);
-CREATE TABLE pictures(
-  id INTEGER PRIMARY KEY, path UNIQUE NOT NULL, size INTEGER, mtime INTEGER, hash BLOB,
-  settings TEXT, annotation TEXT, told TEXT, error TEXT);
-CREATE INDEX pictures_hash ON pictures(hash);
-CREATE TABLE writes(
-  id INTEGER PRIMARY KEY, run TEXT NOT NULL REFERENCES runs, picture INTEGER NOT NULL REFERENCES pictures,
-  form TEXT NOT NULL, target NOT NULL, state TEXT NOT NULL, settings TEXT NOT NULL, before BLOB, after BLOB,
-  size INTEGER, mtime INTEGER, difference BLOB, undoes INTEGER REFERENCES writes);
-CREATE INDEX writes_picture ON writes(picture, form);
-CREATE INDEX writes_target ON writes(target);
-CREATE INDEX writes_after ON writes(after);
-CREATE INDEX writes_run ON writes(run, state);
-CREATE INDEX writes_intended ON writes(id) WHERE state = 'intended';
-CREATE VIRTUAL TABLE words USING fts5(name, tags, caption, tokenize = 'porter unicode61 remove_diacritics 2');
-"""
+from semreg.folders.database import Database, path_from, stored
+from semreg.folders.records import Form, Picture, Run, Write
 
 
-@dataclass(frozen=True)
-class Picture:
-    """What the journal knows of a picture.
-
-    Attributes:
-        id: its number in the journal.
-        path: where it was, relative to the folder.
-        size: of the file, in bytes; `mtime`: its modification time in nanoseconds; `hash`: of its content.
-        settings: what its annotation was computed with; None when it could not be read.
-        error: why it could not be read, or None.
-        written: the settings of the latest write of the form asked for that still holds, or None.
-    """
-
-    id: int
-    path: Path
-    size: int
-    mtime: int
-    hash: bytes
-    settings: str | None
-    error: str | None
-    written: str | None
-
-
-@dataclass(frozen=True)
-class Write:
-    """A file that was written, or is about to be; see the tables for the attributes."""
-
-    id: int
-    run: str
-    picture: int
-    form: Form
-    target: Path
-    before: bytes | None
-    after: bytes | None
-    size: int
-    mtime: int
-    difference: bytes
-    undoes: int | None = None
-
-
-@dataclass(frozen=True)
-class Run:
-    """A run as the journal lists it: `writes` still stand, `undone` were taken back."""
-
-    id: str
-    command: str
-    model: str
-    date: str
-    ended: str | None
-    writes: int
-    undone: int
-
-
-class Journal:
-    """The journal of one folder, open for one process at a time; searching may go on beside it.
-
-    Args:
-        file: the SQLite file; made with its folder when it is not there.
-        root: the folder that the pictures are in; None takes the one that the journal was made for.
-        reading: only look: nothing is made, locked or changed.
-        dry: forget all changes at the end; a journal that is not there is not made.
-
-    Raises:
-        SemregError: there is no such journal, another run has it, or it cannot be used.
-    """
-
-    def __init__(self, file: Path, root: Path | None = None, *, reading: bool = False, dry: bool = False) -> None:
-        self.file, self._dry = file, dry
-        self._lock = FileLock(file.with_name(f"{file.name}.lock"), blocking=False)
-        if reading and not file.is_file():
-            raise SemregError(
-                f"there is no journal {file}: annotate the folder with --format xmp, or with --journal FILE"
-            )
-        try:
-            if not reading and (file.exists() or not dry):
-                file.parent.mkdir(parents=True, exist_ok=True)
-                self._lock.acquire()
-            self._open(reading)
-            self.root = self._root(root)
-        except Timeout:
-            raise SemregError(f"another run is at work with the journal {file}: wait for its end or stop it") from None
-        except (OSError, sqlite3.Error) as error:
-            self.close()
-            reason = getattr(error, "strerror", None) or error
-            raise SemregError(
-                f"cannot use the journal {file} ({reason}): name another place with --journal FILE"
-            ) from None
-
-    def _open(self, reading: bool) -> None:
-        self._database = sqlite3.connect(self._address(reading), timeout=30, isolation_level=None, uri=True)
-        run = self._database.execute
-        version = run("PRAGMA user_version").fetchone()[0]
-        if version not in (0, VERSION) or (reading and version == 0):
-            raise SemregError(
-                f"the journal {self.file} is of another version of semreg: update semreg, or move it away"
-            )
-        if reading:
-            return
-        run("PRAGMA journal_mode = WAL")
-        run("PRAGMA synchronous = FULL")  # an intention must be on the disk before what it announces
-        if version == 0:
-            self._database.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
-        if self._dry:
-            run("BEGIN")  # and never COMMIT
-
-    def _address(self, reading: bool) -> str:
-        address = self.file.absolute().as_uri()
-        if self._dry and not self.file.exists():
-            return "file::memory:"
-        if not reading:
-            return address
-        # Beside a journal in a folder that cannot be written SQLite's own files cannot be made either.
-        fixed = not os.access(self.file.parent, os.W_OK) and not self.file.with_name(f"{self.file.name}-wal").exists()
-        return f"{address}?immutable=1" if fixed else f"{address}?mode=ro"
-
-    def _root(self, given: Path | None) -> Path:
-        if self.file.parent.name == HIDDEN:  # the journal moves with its folder
-            return self.file.resolve().parent.parent
-        row = self._database.execute("SELECT value FROM about WHERE key = 'root'").fetchone()
-        root = _path(row[0]) if row else None
-        if root is None and given is not None:
-            root = given.resolve()
-            self._database.execute("INSERT INTO about VALUES ('root', ?)", (_stored(root),))
-        if root is None or not root.is_dir():
-            raise SemregError(
-                f"the journal {self.file} belongs to the folder {root}, which is not there: start a new one"
-            )
-        return root
-
-    def close(self) -> None:
-        """Close it, and let others use it."""
-        if hasattr(self, "_database"):
-            self._database.close()
-        self._lock.release()
-
-    def __enter__(self) -> Journal:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """All changes of the block come to the disk together, or none of them."""
-        if self._dry:
-            yield
-            return
-        self._database.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self._database.execute("ROLLBACK")
-            raise
-        self._database.execute("COMMIT")
+class Journal(Database):
+    """The journal of one folder; see `Database` for how it is opened."""
 
     # Pictures
 
     def picture(self, path: Path, form: Form | None = None) -> Picture | None:
         """What is known of the picture at this path; `form` decides what `written` tells."""
-        return next(self._pictures("path = ?", (_stored(path),), form), None)
+        return next(self._pictures("path = ?", (stored(path),), form), None)
 
     def same_content(self, content: bytes, form: Form | None = None) -> Iterator[Picture]:
         """Every picture that had this content when it was last seen."""
@@ -217,12 +32,12 @@ class Journal:
         )
         query = f"SELECT id, path, size, mtime, hash, settings, error, {written} FROM pictures WHERE {where}"
         for id, path, *rest in self._database.execute(query, (form, *values)).fetchall():
-            yield Picture(id, _path(path), *rest)
+            yield Picture(id, path_from(path), *rest)
 
     def path_of(self, picture: int) -> Path | None:
         """Where the picture is, relative to the folder."""
         row = self._database.execute("SELECT path FROM pictures WHERE id = ?", (picture,)).fetchone()
-        return _path(row[0]) if row else None
+        return path_from(row[0]) if row else None
 
     def annotation(self, picture: int) -> Annotation:
         """What the model said of the picture, before labels were chosen and renamed."""
@@ -254,7 +69,7 @@ class Journal:
             "settings = excluded.settings, annotation = excluded.annotation, told = excluded.told, "
             "error = excluded.error RETURNING id"
         )
-        number: int = self._database.execute(query, (_stored(path), *row)).fetchone()[0]
+        number: int = self._database.execute(query, (stored(path), *row)).fetchone()[0]
         self._database.execute("DELETE FROM words WHERE rowid = ?", (number,))
         if good:
             tags = ", ".join(dict.fromkeys(tag.label for tag in (*told.tags, *said.tags)))
@@ -269,8 +84,8 @@ class Journal:
 
     def moved(self, picture: int, path: Path) -> None:
         """Keep that a picture has another name or place now; nothing else may be known at that path."""
-        self._database.execute("DELETE FROM pictures WHERE path = ? AND id <> ?", (_stored(path), picture))
-        self._database.execute("UPDATE pictures SET path = ? WHERE id = ?", (_stored(path), picture))
+        self._database.execute("DELETE FROM pictures WHERE path = ? AND id <> ?", (stored(path), picture))
+        self._database.execute("UPDATE pictures SET path = ? WHERE id = ?", (stored(path), picture))
 
     # Runs and writes
 
@@ -318,7 +133,7 @@ class Journal:
             write.run,
             write.picture,
             write.form,
-            _stored(write.target),
+            stored(write.target),
             state,
             settings,
             write.before,
@@ -346,7 +161,7 @@ class Journal:
         path = path.relative_to(self.root) if path.is_relative_to(self.root) else path
         if self.path_of(write.picture) == write.target:
             self.moved(write.picture, path)
-        self._database.execute("UPDATE writes SET target = ? WHERE id = ?", (_stored(path), write.id))
+        self._database.execute("UPDATE writes SET target = ? WHERE id = ?", (stored(path), write.id))
 
     def intended(self) -> list[Write]:
         """Writes of which it is not known whether they have happened."""
@@ -362,7 +177,7 @@ class Journal:
         """The latest write to this file, an absolute path, that still stands."""
         target = target.relative_to(self.root) if target.is_relative_to(self.root) else target
         where = "target = ? AND state = 'done' AND undoes IS NULL ORDER BY id DESC LIMIT 1"
-        return next(self._writes(where, (_stored(target),)), None)
+        return next(self._writes(where, (stored(target),)), None)
 
     def wrote(self, content: bytes) -> bool:
         """Whether some write that still stands left this content."""
@@ -379,7 +194,7 @@ class Journal:
         for id, run, picture, form, target, *rest in self._database.execute(
             f"SELECT {columns} FROM writes WHERE {where}", values
         ).fetchall():
-            yield Write(id, run, picture, form, _path(target), *rest)
+            yield Write(id, run, picture, form, path_from(target), *rest)
 
     # Search
 
@@ -392,27 +207,7 @@ class Journal:
             "AND substr(pictures.path, 1, ?) = ? ORDER BY score DESC, pictures.path LIMIT ?"
         )
         for number, path, score in self._database.execute(statement, (query, len(start), start, limit)):
-            yield number, _path(path), score
-
-
-def find_journal(folder: Path) -> Path | None:
-    """The journal of the folder, or of the nearest folder above that has one."""
-    start = folder.absolute()
-    places = (place / HIDDEN / NAME for place in (start, *start.parents))
-    return next((place for place in places if place.is_file()), None)
-
-
-def _stored(path: Path) -> str | bytes:
-    text = path.as_posix()
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return os.fsencode(text)
-    return text
-
-
-def _path(value: str | bytes) -> Path:
-    return Path(os.fsdecode(value))
+            yield number, path_from(path), score
 
 
 def _printable(path: Path) -> str:

@@ -11,9 +11,10 @@ from semreg.annotation import Annotation
 from semreg.data.raw import is_raw
 from semreg.errors import SemregError
 from semreg.folders.changes import Contents
-from semreg.folders.journal import Form, Journal
+from semreg.folders.journal import Journal
 from semreg.folders.outputs import Content, text_of
 from semreg.folders.place import content_hash
+from semreg.folders.records import Form
 from semreg.metadata import Entry, Existing, MetadataError, difference, embeds, new_sidecar, written
 
 Naming = Literal["darktable", "lightroom"]

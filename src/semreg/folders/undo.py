@@ -8,8 +8,9 @@ from pathlib import Path
 
 from semreg.errors import SemregError
 from semreg.folders.changes import Change, Changes, Contents
-from semreg.folders.journal import Journal, Write
+from semreg.folders.journal import Journal
 from semreg.folders.place import content_hash, file_hash
+from semreg.folders.records import Write
 from semreg.folders.walk import find_pictures
 from semreg.metadata import MetadataError, read, restored, withdrawn
 
