@@ -122,6 +122,20 @@ def test_relations_sees_every_picture_and_its_mirror_image(recipe_file: Path, tm
         assert len(seen) == views
 
 
+def test_relations_sees_augmented_views_that_are_kept(recipe_file: Path, tmp_path: Path) -> None:
+    stage = "{{kind: relations, epochs: 1, batch: 4, mirror: false, views: {}, augmentation: {}}}"
+    cache = f"data.cache={json.dumps(str(tmp_path / 'kept'))}"
+
+    def seen(views: int, augmentation: str) -> set[bytes]:
+        bench = Bench(recipe_file, tmp_path, stage.format(views, augmentation), cache)
+        return {bench.first_batch()[0].features[0].numpy().tobytes() for _ in range(40)}
+
+    plain, views = seen(0, "{}"), seen(3, "{crop: 0.4}")
+    assert len(plain) == 1 and len(views) == 4 and plain < views
+    assert seen(3, "{crop: 0.4}") == views  # read from the folder
+    assert len(seen(3, "{crop: 0.6}") & views) == 1  # other views, the same picture
+
+
 @pytest.mark.parametrize("stage", ["{kind: relations, epochs: 1, mirror: false}", "{kind: joint, epochs: 1}"])
 @pytest.mark.parametrize("interface", ["state", "semantic"])
 def test_the_interface_is_standardised_on_the_training_pictures(

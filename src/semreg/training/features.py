@@ -11,6 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
+from semreg.data.augmentation import Augmentation
 from semreg.data.images import Preprocessing
 from semreg.data.loader import in_order, picture_batches
 from semreg.files import atomic_write
@@ -29,10 +30,13 @@ def look(
     what: str,
     *,
     mirror: bool = False,
+    augmentation: Augmentation | None = None,
+    view: int = 0,
+    seed: int = 0,
     workers: int = 0,
     cache: Path | None = None,
 ) -> Tensor:
-    """Features phi(I) of N pictures, (N, D), as the model stands; plain resize, no augmentation.
+    """Features phi(I) of N pictures, (N, D), as the model stands.
 
     Args:
         model: set to evaluation mode.
@@ -41,18 +45,23 @@ def look(
         log: for its progress bar.
         what: they are, for people.
         mirror: look at their mirror images instead.
+        augmentation: what happens to them at random, or None for the plain resize.
+        view: which of the augmented views.
+        seed: of the augmentation.
         workers: processes that decode.
         cache: a folder; what was seen with the same weights in the same files is read from it, or put there.
     """
     model.eval()
     device = next(model.parameters()).device
-    name = fingerprint([model.trunk], paths, preprocessing, mirror)
+    facts = () if augmentation is None else (augmentation, view, seed)
+    name = fingerprint([model.trunk], paths, preprocessing, mirror, *facts)
     kept = None if cache is None else cache / f"features-{name}.safetensors"
     if kept is not None and (known := _read(kept)) is not None:
         return known.to(device)
     log.start_bar(f"looking at {what}", len(paths))
     parts = []
-    for pictures in picture_batches(paths, in_order(len(paths), BATCH), preprocessing, workers=workers):
+    keys = [[(view, index) for _, index in batch] for batch in in_order(len(paths), BATCH)]
+    for pictures in picture_batches(paths, keys, preprocessing, augmentation=augmentation, seed=seed, workers=workers):
         parts.append(model.trunk((pictures.flip(3) if mirror else pictures).to(device)).float())
         log.advance(len(pictures))
     log.end_bar()

@@ -19,7 +19,7 @@ from semreg.model.decoder import Decoder
 from semreg.model.interfaces import Encoding
 from semreg.training.examples import padded
 from semreg.training.path_loss import path_loss
-from semreg.training.recipe import RelationsStage, SelfCriticalStage
+from semreg.training.recipe import MemoryStage, RelationsStage, SelfCriticalStage
 from semreg.training.setting import Setting, encode
 from semreg.training.validation import validate_forms
 
@@ -27,19 +27,23 @@ from semreg.training.validation import validate_forms
 class _FromMemory:
     """What the stages that leave the CNN as it is share: what it sees is computed once."""
 
-    def __init__(self, name: str, setting: Setting, model: CnnRnn, forms: Sequence[str], *, mirror: bool) -> None:
+    def __init__(self, name: str, settings: MemoryStage, setting: Setting, model: CnnRnn, forms: Sequence[str]) -> None:
         self.name, self.setting, self.model, self.forms = name, setting, model, forms
         model.trunk.requires_grad_(False)
         model.semantic.requires_grad_(False)
         for form in setting.recipe.forms:
             model.decoder(form).requires_grad_(form in self.forms)
         self.views = [encode(model, setting.train, setting, "the training pictures", False, keep=True)]
-        if mirror:
+        if settings.mirror:
             self.views.append(encode(model, setting.train, setting, "their mirror images", True, keep=True))
+        for number in range(settings.views):
+            view = (settings.augmentation.build(), number)
+            what = f"augmented view {number + 1} of {settings.views}"
+            self.views.append(encode(model, setting.train, setting, what, False, keep=True, augmented=view))
         self.seen = encode(model, setting.validation, setting, "the validation pictures", keep=True)
 
-    def _either(self, pictures: Sequence[int]) -> Encoding:
-        """What is seen in some training pictures or in their mirror images, at random."""
+    def _some_views(self, pictures: Sequence[int]) -> Encoding:
+        """What is seen in some training pictures, each in one of its views, at random."""
         device = self.setting.device
         rows = torch.tensor(pictures, device=device)
         mixed = torch.randint(len(self.views), (len(pictures), 1), device=device)
@@ -62,7 +66,7 @@ class Relations(_FromMemory):
     """Stage 2: the decoders on L_r, from memory, with the CNN as it is."""
 
     def __init__(self, name: str, settings: RelationsStage, setting: Setting, model: CnnRnn) -> None:
-        super().__init__(name, setting, model, settings.forms or setting.recipe.forms, mirror=settings.mirror)
+        super().__init__(name, settings, setting, model, settings.forms or setting.recipe.forms)
         self.settings = settings
         if settings.concepts == "true":
             truth = setting.train.truth.to(setting.device)
@@ -77,10 +81,10 @@ class Relations(_FromMemory):
         return len(self.pairs)
 
     def batches(self, epoch: int, chosen: Sequence[Sequence[int]]) -> Iterator[Any]:
-        """Encodings, of either view at random, and paths."""
+        """Encodings, each of a view at random, and paths."""
         for indices in chosen:
             pairs = [self.pairs[index] for index in indices]
-            encoding = self._either([picture for picture, _ in pairs])
+            encoding = self._some_views([picture for picture, _ in pairs])
             yield encoding, {f: self.setting.train.batch(f, pairs).to(self.setting.device) for f in self.forms}
 
     def loss(self, model: nn.Module, batch: Any) -> tuple[Tensor, dict[str, float]]:
@@ -99,7 +103,7 @@ class SelfCritical(_FromMemory):
     """
 
     def __init__(self, name: str, settings: SelfCriticalStage, setting: Setting, model: CnnRnn) -> None:
-        super().__init__(name, setting, model, ("caption",), mirror=settings.mirror)
+        super().__init__(name, settings, setting, model, ("caption",))
         self.settings = settings
         told = setting.train.tokens["caption"]
         self.pictures = [picture for picture, paths in enumerate(told) if paths]
@@ -111,9 +115,9 @@ class SelfCritical(_FromMemory):
         return len(self.pictures)
 
     def batches(self, epoch: int, chosen: Sequence[Sequence[int]]) -> Iterator[Any]:
-        """Encodings, of either view at random, and which references are theirs."""
+        """Encodings, each of a view at random, and which references are theirs."""
         for indices in chosen:
-            yield self._either([self.pictures[index] for index in indices]), list(indices)
+            yield self._some_views([self.pictures[index] for index in indices]), list(indices)
 
     def loss(self, model: nn.Module, batch: Any) -> tuple[Tensor, dict[str, float]]:
         """Minus the captions' log-likelihood, weighted by how much better they are than the picture's others."""

@@ -215,20 +215,33 @@ class ConceptsStage(VisionSettings):
     kind: Literal["concepts"]
 
 
-class RelationsStage(StageSettings):
-    """Stage 2: the RNN on L_r alone; the CNN is fixed, its outputs are computed once.
+class MemoryStage(StageSettings):
+    """What stages share that leave the CNN as it is: its outputs are computed once.
+
+    Attributes:
+        mirror: learn from each picture's mirror image too.
+        views: learn from so many augmented views of each picture too. In pictures that the CNN has learnt from it is
+            surer than it will be in others; views are less familiar to it.
+        augmentation: what happens to the pictures in these views.
+    """
+
+    mirror: bool = True
+    views: Annotated[int, Field(ge=0)] = 0
+    augmentation: AugmentationSettings = AugmentationSettings()
+
+
+class RelationsStage(MemoryStage):
+    """Stage 2: the RNN on L_r alone.
 
     Attributes:
         forms: which decoders learn; null means all.
         concepts: the CNN's predicted s_hat, or the true s (complete decoupling, no picture needed).
-        mirror: learn from each picture's mirror image too.
         smoothing: label smoothing.
     """
 
     kind: Literal["relations"]
     forms: tuple[Form, ...] | None = None
     concepts: Literal["predicted", "true"] = "predicted"
-    mirror: bool = True
     smoothing: Share = 0.0
     batch: Count = 64
     learning_rate: Positive = 2e-3
@@ -240,17 +253,15 @@ class RelationsStage(StageSettings):
         return "true" if value is True else value
 
 
-class SelfCriticalStage(StageSettings):
+class SelfCriticalStage(MemoryStage):
     """After stage 2: captions on the metric itself, CIDEr-D of what the decoder says by chance (Rennie et al. 2017).
 
     Attributes:
         samples: captions that are drawn for each picture; each is judged by what the others score (Luo 2020).
-        mirror: learn from each picture's mirror image too.
     """
 
     kind: Literal["self-critical"]
     samples: Annotated[int, Field(ge=2)] = 5
-    mirror: bool = True
     batch: Count = 64
     learning_rate: Positive = 1e-4
 

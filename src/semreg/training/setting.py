@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from semreg.data.augmentation import Augmentation
 from semreg.data.images import Preprocessing
 from semreg.data.vocabulary import SPECIAL
 from semreg.model.cnn_rnn import CnnRnn
@@ -56,9 +57,16 @@ class Setting:
 
 @torch.no_grad()
 def encode(
-    model: CnnRnn, examples: Examples, setting: Setting, what: str, mirror: bool | None = None, *, keep: bool = False
+    model: CnnRnn,
+    examples: Examples,
+    setting: Setting,
+    what: str,
+    mirror: bool | None = None,
+    *,
+    keep: bool = False,
+    augmented: tuple[Augmentation, int] | None = None,
 ) -> Encoding:
-    """What the model sees in all pictures of a split, (N, ...), as it stands and without augmentation.
+    """What the model sees in all pictures of a split, (N, ...), as it stands.
 
     Args:
         model: set to evaluation mode.
@@ -68,9 +76,12 @@ def encode(
         mirror: the pictures themselves (False), their mirror images (True), or as the model is used (None): the
             average of both where the recipe's preprocessing says so.
         keep: look into the recipe's cache, and put there what is new: worth while where the CNN no longer changes.
+        augmented: look at an augmented view instead of the pictures as they are: the augmentation, and which view.
     """
     data, average = setting.recipe.data, setting.recipe.preprocessing.mirror and mirror is None
     options: dict[str, Any] = {"workers": data.workers, "cache": data.cache if keep else None}
+    if augmented is not None:
+        options |= {"augmentation": augmented[0], "view": augmented[1], "seed": setting.recipe.seed}
 
     def seen(mirrored: bool) -> Tensor:
         return look(model, examples.paths, setting.preprocessing, setting.log, what, mirror=mirrored, **options)
