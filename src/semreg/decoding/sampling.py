@@ -6,15 +6,15 @@ import torch
 from torch import Tensor
 
 from semreg.decoding.constraints import Constraints
+from semreg.decoding.generator import Generator, S
 from semreg.decoding.search import Hypotheses
 from semreg.errors import SemregError
-from semreg.model.decoder import Decoder
 from semreg.model.interfaces import Encoding
 
 
 @torch.no_grad()
 def sample(
-    decoder: Decoder,
+    decoder: Generator[S],
     encoding: Encoding,
     constraints: Constraints,
     *,

@@ -37,6 +37,16 @@ class Examples:
     def __len__(self) -> int:
         return len(self.paths)
 
+    def part(self, rows: Sequence[int]) -> Examples:
+        """Some of the pictures."""
+        return Examples(
+            [self.paths[row] for row in rows],
+            self.truth[list(rows)],
+            {form: [paths[row] for row in rows] for form, paths in self.tokens.items()},
+            [self.captions[row] for row in rows],
+            None if self.labels is None else self.labels[list(rows)],
+        )
+
     def pairs(self, forms: Sequence[str]) -> list[tuple[int, int]]:
         """(picture, caption) for every caption, and (picture, 0) where there is none or only tags are wanted."""
         several = self.tokens["caption"] if "caption" in forms and "caption" in self.tokens else None

@@ -17,6 +17,7 @@ from semreg.evaluation import CiderD
 from semreg.model.cnn_rnn import CnnRnn, Taught
 from semreg.model.decoder import Decoder
 from semreg.model.interfaces import Encoding
+from semreg.model.prepared import PreparedDecoder
 from semreg.training.examples import padded
 from semreg.training.path_loss import path_loss
 from semreg.training.recipe import MemoryStage, RelationsStage, SelfCriticalStage
@@ -33,13 +34,7 @@ class _FromMemory:
         model.semantic.requires_grad_(False)
         for form in setting.recipe.forms:
             model.decoder(form).requires_grad_(form in self.forms)
-        self.views = [encode(model, setting.train, setting, "the training pictures", False, keep=True)]
-        if settings.mirror:
-            self.views.append(encode(model, setting.train, setting, "their mirror images", True, keep=True))
-        for number in range(settings.views):
-            view = (settings.augmentation.build(), number)
-            what = f"augmented view {number + 1} of {settings.views}"
-            self.views.append(encode(model, setting.train, setting, what, False, keep=True, augmented=view))
+        self.views = _seen_held_out(setting, settings) or _seen(model, setting, settings)
         self.seen = encode(model, setting.validation, setting, "the validation pictures", keep=True)
 
     def _some_views(self, pictures: Sequence[int]) -> Encoding:
@@ -126,7 +121,9 @@ class SelfCritical(_FromMemory):
         encoding = Encoding(*(values.repeat_interleave(repeats, 0) for values in _fields(encoding)))
         decoder = self.model.decoder("caption")
         with without_dropout(decoder):
-            drawn = sample(decoder, encoding, self.constraints, start=START, stop=STOP, padding=PADDING)
+            drawn = sample(
+                PreparedDecoder(decoder), encoding, self.constraints, start=START, stop=STOP, padding=PADDING
+            )
             paths = [[START, *row[0]] for row in drawn.lists()]
             for path, ended in zip(paths, drawn.ended[:, 0].tolist(), strict=True):
                 path += [STOP] if ended else []
@@ -157,6 +154,24 @@ def without_dropout(decoder: Decoder) -> Iterator[None]:
         yield
     finally:
         decoder.dropout.p = before
+
+
+def _seen(model: CnnRnn, setting: Setting, settings: MemoryStage) -> list[Encoding]:
+    """What the CNN sees in the training pictures, in each of the views that the stage asks for."""
+    views = [encode(model, setting.train, setting, "the training pictures", False, keep=True)]
+    if settings.mirror:
+        views.append(encode(model, setting.train, setting, "their mirror images", True, keep=True))
+    for number in range(settings.views):
+        view = (settings.augmentation.build(), number)
+        what = f"augmented view {number + 1} of {settings.views}"
+        views.append(encode(model, setting.train, setting, what, False, keep=True, augmented=view))
+    return views
+
+
+def _seen_held_out(setting: Setting, settings: MemoryStage) -> list[Encoding]:
+    """The same by CNNs that have not learnt from these pictures, without features; empty without cross-fitting."""
+    chosen = setting.held_out if settings.mirror else setting.held_out[:1]
+    return [Encoding(logits[:, :0], logits, logits.sigmoid()) for logits in chosen]
 
 
 def _fields(encoding: Encoding) -> tuple[Tensor, Tensor, Tensor]:

@@ -34,6 +34,10 @@ class DataSettings(Settings):
         validation: split, or share of `train` held out, that chooses epochs and thresholds.
         refit: when epochs and thresholds are chosen, train once more on all pictures, those held out among them, each
             stage as long as its best epoch; the thresholds stay.
+        folds: teach the decoders with concepts that were predicted without having learnt from the picture: so many CNNs
+            more are trained, each without one of so many folds of the pictures (cross-fitting); 0 takes what the one
+            CNN sees in the pictures that it has learnt from.
+        leave_out: the fold, from 1, that a run leaves out; set by runs with `folds` for the runs within them.
         seed: decides which pictures are held out; the same for runs that are to be compared.
         test: split for the report at the end, or null.
         unreadable: largest share of pictures that may be missing or unreadable before the run stops.
@@ -46,6 +50,8 @@ class DataSettings(Settings):
     train: str = "train"
     validation: str | Annotated[float, Field(gt=0, lt=1)] = 0.1
     refit: bool = False
+    folds: Annotated[int, Field(ge=0)] = 0
+    leave_out: Annotated[int, Field(ge=0)] = 0
     seed: int = 0
     test: str | None = "test"
     unreadable: Share = 0.01
@@ -334,7 +340,29 @@ class Recipe(Settings):
             wanted = ("caption",) if isinstance(stage, SelfCriticalStage) else getattr(stage, "forms", None) or ()
             if extra := set(wanted) - set(self.forms):
                 raise ValueError(f"stages.{number}.forms names {', '.join(extra)}: add it to forms")
+        self._check_folds()
         return self
+
+    def _check_folds(self) -> None:
+        """What cross-fitting needs."""
+        data, first = self.data, self.stages[0]
+        if data.leave_out > data.folds or data.folds == 1:
+            raise ValueError(f"data.folds must be 0, or 2 or more, is {data.folds}: 2 is usual")
+        if not data.folds:
+            return
+        if data.refit:
+            raise ValueError("data.folds and data.refit do not go together: leave one of them out")
+        if self.decoder.interface != "semantic":
+            raise ValueError(
+                f"data.folds needs named concepts, decoder.interface is {self.decoder.interface}: the features of "
+                "several CNNs have nothing in common"
+            )
+        if not isinstance(first, VisionSettings) or first.unary_weight == 0:
+            raise ValueError("data.folds needs a first stage that teaches the CNN its concepts: kind: concepts")
+        if not data.leave_out and not any(isinstance(stage, MemoryStage) for stage in self.stages):
+            raise ValueError("data.folds needs a stage that learns from what the CNN sees: add kind: relations")
+        if any(isinstance(stage, MemoryStage) and stage.views for stage in self.stages):
+            raise ValueError("data.folds and views of a relations or self-critical stage do not go together")
 
     def _tells_before(self, number: int) -> bool:
         """Whether captions have been taught before a stage begins."""

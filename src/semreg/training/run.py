@@ -34,6 +34,14 @@ from semreg.model_folder import (
 from semreg.training.calibration import Counts, calibrated
 from semreg.training.card import model_card
 from semreg.training.checkpoint import CHECKPOINT, Progress, load_checkpoint, save_checkpoint
+from semreg.training.cross_fitting import (
+    HELD_OUT,
+    fold_folder,
+    fold_recipe,
+    read_held_out,
+    save_held_out,
+    without_fold,
+)
 from semreg.training.examples import Examples
 from semreg.training.log import LOG, RunLog
 from semreg.training.loop import Interrupted, Trainer
@@ -68,7 +76,7 @@ def train(recipe: Recipe, folder: Path) -> Path:
     if (folder / RECIPE).exists():
         raise SemregError(f"{str(folder)!r} holds a run already: go on with --resume, or name another --output")
     recipe = _found_from_anywhere(recipe)
-    return _refit(recipe, folder, None) if recipe.data.refit else _run(recipe, folder, None)
+    return _begin(recipe, folder, None)
 
 
 def resume(folder: Path) -> Path:
@@ -84,7 +92,29 @@ def resume(folder: Path) -> Path:
     if (folder / MODEL / "config.json").is_file():
         raise SemregError(f"the run {str(folder)!r} is finished: its model is {str(folder / MODEL)!r}")
     start = load_checkpoint(folder / CHECKPOINT) if (folder / CHECKPOINT).exists() else None
-    return _refit(recipe, folder, start) if recipe.data.refit else _run(recipe, folder, start)
+    return _begin(recipe, folder, start)
+
+
+def _begin(recipe: Recipe, folder: Path, start: Start | None) -> Path:
+    if recipe.data.refit:
+        return _refit(recipe, folder, start)
+    if recipe.data.folds and not recipe.data.leave_out:
+        _fold_runs(recipe, folder)
+    return _run(recipe, folder, start)
+
+
+def _fold_runs(recipe: Recipe, folder: Path) -> None:
+    """Runs in folders of their own that each leave out one fold of the pictures."""
+    for number in range(1, recipe.data.folds + 1):
+        fold = fold_folder(folder, number)
+        if (fold / HELD_OUT).is_file():
+            continue
+        if (fold / RECIPE).is_file():
+            resume(fold)
+        else:
+            folder.mkdir(parents=True, exist_ok=True)
+            _write_recipe(recipe, folder)
+            train(fold_recipe(recipe, number), fold)
 
 
 def _refit(recipe: Recipe, folder: Path, start: Start | None) -> Path:
@@ -120,10 +150,18 @@ def _run(recipe: Recipe, folder: Path, start: Start | None, first_run: Path | No
         config, setting = _prepared(recipe, records, first_run, log, accelerator)
         if main and start is None:
             _write_recipe(recipe, folder)
+        progress, states = start or (Progress(), {})
+        every = setting.train
+        if recipe.data.leave_out:
+            log.say(f"without fold {recipe.data.leave_out} of {recipe.data.folds}")
+            setting = replace(setting, train=without_fold(every, recipe))
+        elif recipe.data.folds:
+            held_out, seconds = read_held_out(every, recipe, folder)
+            setting = replace(setting, held_out=tuple(view.to(accelerator.device) for view in held_out))
+            progress.seconds += 0 if start else seconds
         sizes = {"train": len(setting.train), "validation": len(setting.validation)}
         machine = surroundings(accelerator.device.type, accelerator.num_processes)
         log.event("run", name=recipe.name, resumed=start is not None, **sizes, **machine)
-        progress, states = start or (Progress(), {})
         model = _model(config, setting, states.pop("model", None), folder)
 
         def save(now: Progress, state: dict[str, Any]) -> None:
@@ -140,6 +178,11 @@ def _run(recipe: Recipe, folder: Path, start: Start | None, first_run: Path | No
             stop_asked=stop_asked,
         )
         progress = _taught(trainer, setting, progress, states)
+        if recipe.data.leave_out:
+            if main:
+                save_held_out(model, every, setting, folder, progress.seconds)
+            accelerator.wait_for_everyone()
+            return folder
         model.half().float()  # the model is saved in half precision: what is tuned is what is saved
         config = with_choices(config, first_run / MODEL) if first_run else _chosen(model, config, setting)
         if main:

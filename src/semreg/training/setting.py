@@ -33,6 +33,8 @@ class Setting:
         words: the vocabularies, by form.
         log: for progress.
         device: where the model is.
+        held_out: logits (N, K) of the concepts in the training pictures and in their mirror images, by CNNs that have
+            not learnt from them; empty without cross-fitting.
     """
 
     recipe: Recipe
@@ -42,6 +44,7 @@ class Setting:
     words: Mapping[str, Sequence[str]]
     log: RunLog
     device: torch.device
+    held_out: tuple[Tensor, ...] = ()
 
     @property
     def preprocessing(self) -> Preprocessing:
