@@ -234,7 +234,7 @@ class Annotator:
     ) -> tuple[list[list[int]], Tensor]:
         setting = self.config.tag_score or TagScoreConfig()
         found = self._label_paths(encoding, options, rules, given)
-        evidence = evidence_of_paths(self.engine.generator("tags"), encoding, found, START)
+        evidence = evidence_of_paths(found)
         concepts = None if self._label_concepts is None else encoding.concepts[:, self._label_concepts]
         weights = (setting.path, setting.concept, setting.bias)
         scores = combine(evidence[:, len(SPECIAL) :], concepts, weights)  # (B, L)
@@ -266,7 +266,9 @@ class Annotator:
             required=(*rules.must, *wanted),
             forbidden=rules.never,
         )
-        return beam_search(self.engine.generator(form), encoding, search, start=START, stop=STOP, padding=PADDING)
+        generator = self.engine.generator(form)
+        tokens = {"start": START, "stop": STOP, "padding": PADDING}
+        return beam_search(generator, encoding, search, **tokens, evidence=form == "tags")
 
     def annotate_read(self, pictures: Tensor, names: Sequence[str | None], options: Options) -> list[Annotation]:
         """Annotate pictures that were read already: uint8 (B, 3, S, S), as `read_one` gives them, and their names."""

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from semreg.decoding import Constraints, Search, beam_search
 from semreg.decoding.search import Hypotheses
 from semreg.decoding.tag_scores import calibrate, combine, evidence_of_paths
 from semreg.model.decoder import Decoder, path_probabilities
@@ -115,23 +116,34 @@ def seen(pictures: int) -> Encoding:
     return Encoding(features, features, features.sigmoid())
 
 
-def test_the_evidence_of_one_path_is_its_own(decoder: Decoder) -> None:
-    tokens = torch.tensor([[[4, 5, 0]], [[6, 0, 0]]])
-    lengths = torch.tensor([[2], [1]])
-    found = Hypotheses(tokens, lengths, torch.tensor([[-0.5], [-0.9]]), torch.tensor([[True], [True]]))
-    expected = path_probabilities(decoder, seen(2), torch.tensor([[1, 4, 5], [1, 6, 0]]), torch.tensor([3, 2]))
-    torch.testing.assert_close(evidence_of_paths(decoder, seen(2), found, start=1), expected)
+@pytest.mark.parametrize("beams", [1, 3])
+@pytest.mark.parametrize("limit", [2, 6])  # some paths end before it, some do not
+def test_the_evidence_of_a_path_is_what_the_decoder_says_along_it(decoder: Decoder, beams: int, limit: int) -> None:
+    search = Search(beams=beams, n_best=beams, length_penalty=0.0, constraints=Constraints(max_length=limit))
+    found = beam_search(decoder, seen(4), search, start=1, stop=2, padding=0, evidence=True)
+    assert found.evidence is not None
+    for number in range(beams):
+        tokens = torch.cat([torch.ones(4, 1, dtype=torch.long), found.tokens[:, number]], 1)
+        steps = found.lengths[:, number] + found.ended[:, number]
+        expected = path_probabilities(decoder, seen(4), tokens, steps)
+        there = ~found.scores[:, number].isneginf()
+        torch.testing.assert_close(found.evidence[there, number], expected[there])
+    plain = beam_search(decoder, seen(4), search, start=1, stop=2, padding=0)
+    assert plain.evidence is None and torch.equal(plain.tokens, found.tokens)
 
 
-def test_several_paths_count_by_their_probability_and_those_not_found_not_at_all(decoder: Decoder) -> None:
+def test_the_evidence_of_one_path_is_its_own() -> None:
+    one = torch.full((2, 1, 1), 1.0)
+    evidence = torch.rand(2, 1, 9)
+    found = Hypotheses(one.long(), one[..., 0].long(), torch.tensor([[-0.5], [-0.9]]), one[..., 0] > 0, evidence)
+    torch.testing.assert_close(evidence_of_paths(found), evidence[:, 0])
+
+
+def test_several_paths_count_by_their_probability_and_those_not_found_not_at_all() -> None:
     tokens = torch.tensor([[[4, 5], [6, 0], [0, 0]]])
     lengths, ended = torch.tensor([[2, 1, 0]]), torch.tensor([[True, True, False]])
     scores = torch.tensor([[-0.2, -0.6, float("-inf")]])  # means: log-probabilities -0.6 of 3 tokens, -1.2 of 2
-    alone = [
-        path_probabilities(decoder, seen(1), torch.tensor([row]), torch.tensor([len(row)]))
-        for row in ([1, 4, 5], [1, 6])
-    ]
+    evidence = torch.rand(1, 3, 9)
     weights = torch.tensor([-0.6, -1.2]).softmax(0)
-    expected = weights[0] * alone[0] + weights[1] * alone[1]
-    found = evidence_of_paths(decoder, seen(1), Hypotheses(tokens, lengths, scores, ended), start=1)
-    torch.testing.assert_close(found, expected)
+    found = evidence_of_paths(Hypotheses(tokens, lengths, scores, ended, evidence))
+    torch.testing.assert_close(found[0], weights[0] * evidence[0, 0] + weights[1] * evidence[0, 1])

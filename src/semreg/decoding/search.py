@@ -51,12 +51,15 @@ class Hypotheses:
         lengths: (B, n) tokens in each, without the stop token.
         scores: (B, n) mean log-probability of the tokens, the stop token included; -inf where fewer were found.
         ended: (B, n) False where the sequence reached the length limit without a stop token.
+        evidence: (B, n, V) how probable each token was at its best step along the sequence, also of tokens not in it;
+            None where it was not asked for.
     """
 
     tokens: Tensor
     lengths: Tensor
     scores: Tensor
     ended: Tensor
+    evidence: Tensor | None = None
 
     def lists(self) -> list[list[list[int]]]:
         """Plain lists of tokens, a picture, a hypothesis; those never found are left out."""
@@ -79,9 +82,15 @@ class _Pool:
         self.sums = torch.full((pictures, slots + 1), IMPOSSIBLE, device=device)
         self.ended = torch.zeros(pictures, slots + 1, dtype=torch.bool, device=device)
         self.counts = torch.zeros(pictures, dtype=torch.long, device=device)
+        self.peaks: Tensor | None = None  # (B, slots + 1, V), once there are some
 
-    def add(self, pictures: Tensor, new: Tensor, sums: Tensor, history: Tensor, ended: bool) -> None:
-        """Add the hypotheses marked in `new` (A, C), with `sums` (A, C) and `history` (A, C, t), of `pictures` (A,)."""
+    def add(
+        self, pictures: Tensor, new: Tensor, sums: Tensor, history: Tensor, peaks: Tensor | None, *, ended: bool
+    ) -> None:
+        """Add the hypotheses marked in `new` (A, C), of `pictures` (A,).
+
+        With them come `sums` (A, C), `history` (A, C, t), and where evidence is asked for `peaks` (A, C, V).
+        """
         slot = self.counts[pictures][:, None] + new.cumsum(1) - 1  # (A, C)
         slot = slot.masked_fill(~new, self.sums.shape[1] - 1)
         rows, length = pictures[:, None], history.shape[-1]
@@ -89,6 +98,10 @@ class _Pool:
         self.lengths[rows, slot] = length
         self.sums[rows, slot] = sums
         self.ended[rows, slot] = ended
+        if peaks is not None:
+            if self.peaks is None:
+                self.peaks = peaks.new_full((*self.sums.shape, peaks.shape[2]), IMPOSSIBLE)
+            self.peaks[rows, slot] = peaks
         self.counts.index_add_(0, pictures, new.sum(1))
 
     def best(self, n: int, penalty: float) -> Hypotheses:
@@ -99,12 +112,22 @@ class _Pool:
         order = rank.sort(dim=1, descending=True, stable=True).indices[:, :n]
         scores = (sums / steps).gather(1, order)
         tokens = self.tokens.gather(1, order[..., None].expand(-1, -1, self.tokens.shape[-1]))
-        return Hypotheses(tokens, self.lengths.gather(1, order), scores, self.ended.gather(1, order))
+        lengths, peaks = self.lengths.gather(1, order), self.peaks
+        if peaks is not None:
+            peaks = peaks.gather(1, order[..., None].expand(-1, -1, peaks.shape[2])).exp()
+        return Hypotheses(tokens, lengths, scores, self.ended.gather(1, order), peaks)
 
 
 @torch.no_grad()
 def beam_search(
-    decoder: Generator[S], encoding: Encoding, search: Search, *, start: int, stop: int, padding: int
+    decoder: Generator[S],
+    encoding: Encoding,
+    search: Search,
+    *,
+    start: int,
+    stop: int,
+    padding: int,
+    evidence: bool = False,
 ) -> Hypotheses:
     """Find the likeliest sequences for B pictures at once.
 
@@ -123,6 +146,7 @@ def beam_search(
         start: the start token.
         stop: the stop token.
         padding: fills sequences behind their end.
+        evidence: note along each sequence how probable every token was at its best step.
 
     Returns:
         `search.n_best` hypotheses a picture.
@@ -139,11 +163,15 @@ def beam_search(
     token = torch.full((pictures,), start, device=device)
     history = token.new_empty(pictures, 1, 0)  # (A, m, t); m is 1 before the first step, M for each bank after
     sums = torch.zeros(pictures, 1, device=device)  # (A, m)
+    peaks: Tensor | None = None
 
     for step in range(constraints.max_length):
         width = sums.shape[1]
         logits, state = decoder.step(token, state)  # (A * m, V)
-        scores = constraints.apply(logits.float().log_softmax(-1), history.flatten(0, 1), stop)
+        scores = logits.float().log_softmax(-1)
+        if evidence:
+            peaks = scores.clone() if peaks is None else torch.maximum(peaks, scores)  # (A * m, V)
+        scores = constraints.apply(scores, history.flatten(0, 1), stop)
         # Per-beam top-k first: of one beam never more than 2M candidates can be among the joint 2M of a bank.
         best, tokens = scores.topk(min(2 * beams, scores.shape[1]), dim=1)  # (A * m, k)
         if to_say is not None:
@@ -161,7 +189,9 @@ def beam_search(
         past = history.gather(1, parent[..., None].expand(-1, -1, step))  # (A, C, t)
         ends = (tokens == stop) & (joint > IMPOSSIBLE)
         # An end counts only among the best M candidates, of those that have said all.
-        pool.add(alive, ends[:, :beams], joint[:, :beams], past[:, :beams], ended=True)
+        before = torch.arange(len(alive), device=device)[:, None] * width + parent  # (A, C) the row it came from
+        paths = None if peaks is None else peaks[before[:, :beams]]
+        pool.add(alive, ends[:, :beams], joint[:, :beams], past[:, :beams], paths, ended=True)
 
         # The best M candidates that go on, of each bank.
         going = joint.masked_fill(tokens == stop, IMPOSSIBLE).view(len(alive), banks, -1)
@@ -170,20 +200,24 @@ def beam_search(
         sums = sums.flatten(1)
         chosen_tokens = tokens.gather(1, chosen)  # (A, m)
         history = torch.cat([past.gather(1, chosen[..., None].expand(-1, -1, step)), chosen_tokens[..., None]], 2)
-        rows = torch.arange(len(alive), device=device)[:, None] * width + parent.gather(1, chosen)  # (A, m)
+        rows = before.gather(1, chosen)  # (A, m)
         unfinished = sums.amax(1) > IMPOSSIBLE  # (A,)
         if to_say is None:
             unfinished &= pool.counts[alive] < beams
         leaving = not bool(unfinished.all())
         if leaving:
             alive, sums, history, rows = (x[unfinished] for x in (alive, sums, history, rows))
-            if not len(alive):
-                break
+        if peaks is not None:
+            peaks = peaks[rows.flatten()]
+        if not len(alive):
+            break
         moved = leaving or rows.shape[1] != width
         state = state.select(rows) if moved else state.reorder(rows)
         token = history[:, :, -1].flatten()
     complete = sums[:, : sums.shape[1] // banks] > IMPOSSIBLE  # the first bank
-    pool.add(alive, complete, sums[:, : complete.shape[1]], history[:, : complete.shape[1]], ended=False)
+    count = complete.shape[1]
+    paths = None if peaks is None else peaks.view(*sums.shape, peaks.shape[1])[:, :count]
+    pool.add(alive, complete, sums[:, :count], history[:, :count], paths, ended=False)
     return pool.best(search.n_best, search.length_penalty)
 
 

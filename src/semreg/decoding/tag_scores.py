@@ -6,38 +6,25 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from semreg.decoding.generator import Generator, S
 from semreg.decoding.search import Hypotheses
-from semreg.model.decoder import path_probabilities
-from semreg.model.interfaces import Encoding
 
 LOGIT_LIMIT = 12.0  # probabilities nearer to 0 or 1 than this carry no more information in single precision
 
 
-def evidence_of_paths(decoder: Generator[S], encoding: Encoding, found: Hypotheses, start: int) -> Tensor:
+def evidence_of_paths(found: Hypotheses) -> Tensor:
     """How probable each token was at its best step along the paths that a search found.
 
     Args:
-        decoder: in evaluation mode.
-        encoding: of B pictures.
-        found: one path or several for each; several count by their probability.
-        start: the start token.
+        found: one path or several for each of B pictures, with their evidence; several count by their probability.
 
     Returns:
         (B, V) the largest softmax probability of every token over the steps of a path, also of tokens not on it; the
         mean over the paths.
     """
+    assert found.evidence is not None
     paid = found.lengths + found.ended  # the stop token is part of a path's probability
     total = torch.where(found.scores.isneginf(), found.scores, found.scores * paid)  # (B, n) log-probability
-    weights = total.softmax(1)
-    evidence = torch.zeros(())
-    for number in range(found.tokens.shape[1]):
-        lengths = found.lengths[:, number] + 1  # with the step at which the path stopped
-        path = found.tokens[:, number, : int(lengths.max()) - 1]
-        tokens = torch.cat([torch.full_like(found.tokens[:, number, :1], start), path], 1)
-        best = path_probabilities(decoder, encoding, tokens, lengths)
-        evidence = evidence.to(best) + weights[:, number : number + 1] * best
-    return evidence
+    return (total.softmax(1)[..., None] * found.evidence).sum(1)
 
 
 def combine(path: Tensor, concepts: Tensor | None, weights: tuple[float, float, float]) -> Tensor:

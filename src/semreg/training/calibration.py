@@ -78,8 +78,8 @@ def path_scores(model: CnnRnn, config: ModelConfig, seen: Encoding, beams: int, 
     )
     for first in range(0, len(seen.concepts), BATCH):
         part = slice_encoding(seen, first, first + BATCH)
-        found = beam_search(decoder, part, search, start=START, stop=STOP, padding=PADDING)
-        scores.append(evidence_of_paths(decoder, part, found, START)[:, len(SPECIAL) :].float().cpu())
+        found = beam_search(decoder, part, search, start=START, stop=STOP, padding=PADDING, evidence=True)
+        scores.append(evidence_of_paths(found)[:, len(SPECIAL) :].float().cpu())
     return torch.cat(scores)
 
 
