@@ -10,10 +10,14 @@ import pytest
 from album import KINDS, FakeAnnotator, make_album, open_journal, pixels, run
 from PIL import Image
 
+from semreg.annotator import Options
 from semreg.errors import PictureError, SemregError
 from semreg.folders.journal import Journal
 from semreg.folders.labels import Labels, Name
+from semreg.folders.library import Library
 from semreg.folders.targets import TextTarget, XmpTarget
+from semreg.folders.undo import Undo, last_run
+from semreg.folders.walk import find_pictures
 from semreg.metadata import read
 
 
@@ -214,16 +218,43 @@ def test_a_dry_run_tells_and_changes_nothing(tmp_path: Path) -> None:
     make_album(tmp_path)
     before = contents(tmp_path)
     annotator = FakeAnnotator()
-    from semreg.annotator import Options
-    from semreg.folders.library import Library
-    from semreg.folders.walk import find_pictures
-
     foretold = []
     with Journal(tmp_path / ".semreg" / "journal.sqlite", dry=True) as journal:
         foretell = lambda contents, told: foretold.append(contents.target.name)  # noqa: E731
         library = Library(journal, XmpTarget(), Labels(), "fake@1", "", foretell=foretell)
         list(library.annotate(find_pictures([tmp_path]), annotator, Options()))  # type: ignore[arg-type]
     assert len(foretold) == 8 and contents(tmp_path) == before and not (tmp_path / ".semreg").exists()
+
+
+def test_a_journal_that_cannot_grow_is_one_sentence_and_nothing_is_spoilt(tmp_path: Path) -> None:
+    make_album(tmp_path, 24)
+    before = contents(tmp_path)
+    with open_journal(tmp_path):
+        pass
+    stopped = 0
+    for _ in range(40):  # as on a disk that is full, and a little less full at each try
+        try:
+            _run_with(tmp_path, 1)
+            break
+        except SemregError as error:
+            assert "cannot go on with the journal" in str(error) and "disk is full): make room" in str(error)
+            stopped += 1
+    assert stopped > 3
+    assert run(tmp_path)[0].counts.annotated == 0
+    assert all(read(path.read_bytes()).machine for path in tmp_path.rglob("*.jpg"))
+    with open_journal(tmp_path) as journal:
+        list(Undo(journal, last_run(journal), print).take_back())
+    assert contents(tmp_path) == before
+
+
+def _run_with(folder: Path, pages: int) -> None:
+    """A run whose journal may have only so many more pages (of 4 KiB)."""
+    annotator = FakeAnnotator()
+    with open_journal(folder) as journal:
+        size = journal._database.execute("PRAGMA page_count").fetchone()[0]
+        journal._database.execute(f"PRAGMA max_page_count = {size + pages}")
+        library = Library(journal, XmpTarget(), Labels(), annotator.name, "beams=1")
+        list(library.annotate(find_pictures([folder]), annotator, Options(batch_size=4)))  # type: ignore[arg-type]
 
 
 def test_one_run_at_a_time_and_anybody_may_read(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import shlex
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -71,13 +71,8 @@ def annotate(
     folder = common_folder(paths)
     settings = shared.settings(folder)
     patterns = Patterns(settings.include, settings.ignore)
-    closed: list[str] = []  # sentences about folders that cannot be read
-
-    def left_out(sentence: str) -> None:
-        closed.append(sentence)
-        typer.echo(sentence, err=True)
-
-    found = find_pictures(paths, patterns, left_out)
+    closed = _Closed()
+    found = find_pictures(paths, patterns, closed)
     first = next(found, None)
     if first is None:
         raise SemregError("there is no picture to annotate: name pictures, or folders with some")
@@ -92,6 +87,7 @@ def annotate(
         work = Work.prepared(settings)
         library = work.library(journal, target, refresh=shared.refresh) if journal else None
         if library:
+            stack.enter_context(_continuing())
             library.everything = gallery is not None
             library.foretell = _foretell if dry_run else None
         hidden = form == "table" and output is None
@@ -99,25 +95,49 @@ def annotate(
         bar = progress_bar("annotating", total, hidden=hidden)
         told = _Told(work, library, writer and stack.enter_context(writer), stack.enter_context(bar), quiet=hidden)
         pictures = told.of(chain([first], found))
-        if gallery is None or dry_run:
-            deque(pictures, maxlen=0)
-        else:
-            from semreg.folders.gallery import write_gallery
-
-            write_gallery(pictures, gallery)
+        _take(pictures, None if dry_run else gallery)
         if library:
             library.end()
     for kept in getattr(writer, "left", []):
         typer.echo(f"kept the text file that was there already: {kept}", err=True)
     if library and target and not dry_run:
         _sum_up(library, folder)
+    unwritten = library.counts.failed - told.failed if library else 0
     if told.failed:
         typer.echo(f"{told.failed} of {told.total} pictures could not be read", err=True)
-    unwritten = library.counts.failed - told.failed if library else 0
     if unwritten:
         typer.echo(f"{_pictures(unwritten)} could not be written", err=True)
-    if told.failed or unwritten or closed:
+    if told.failed or unwritten or closed.folders:
         raise typer.Exit(FAILED)
+
+
+class _Closed:
+    """Names folders that cannot be read, and counts them."""
+
+    folders = 0
+
+    def __call__(self, sentence: str) -> None:
+        self.folders += 1
+        typer.echo(sentence, err=True)
+
+
+@contextmanager
+def _continuing() -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        typer.echo("stopped: the same command continues where it was", err=True)
+        raise
+
+
+def _take(pictures: Iterator[Annotation], gallery: Path | None) -> None:
+    """Take all pictures, into a gallery if there is to be one."""
+    if gallery is None:
+        deque(pictures, maxlen=0)
+        return
+    from semreg.folders.gallery import write_gallery
+
+    write_gallery(pictures, gallery)
 
 
 class _Told:
@@ -191,12 +211,12 @@ def _foretell(contents: Contents, told: Annotation) -> None:
 def _sum_up(library: Library, folder: Path) -> None:
     """Say on stderr what a run did to a folder, and how to take it back."""
     counts = library.counts
-    files = "1 file" if counts.written == 1 else f"{counts.written} files"
-    lines = [f"{_pictures(counts.annotated)} annotated, {files} written"]
+    lines = [f"{_pictures(counts.annotated)} annotated, {_files(counts.written)} written"]
+    if counts.needless:
+        lines.append(f"{_files(counts.needless)} needed no change")
     if counts.unchanged:
-        lines.append(f"{_pictures(counts.unchanged)} done before and left as they are")
-    if counts.edited:
-        lines.append(f"{_pictures(counts.edited)} edited since, with our tags known, and left as they are")
+        edited = f", {counts.edited} of them edited since by a program that kept our record" if counts.edited else ""
+        lines.append(f"{_pictures(counts.unchanged)} done before and left alone{edited}")
     if counts.stale:
         lines.append(
             f"{_pictures(counts.stale)} written with another model or other settings: --refresh writes them again"
@@ -209,6 +229,10 @@ def _sum_up(library: Library, folder: Path) -> None:
 
 def _pictures(count: int) -> str:
     return "1 picture" if count == 1 else f"{count} pictures"
+
+
+def _files(count: int) -> str:
+    return "1 file" if count == 1 else f"{count} files"
 
 
 def _format_of(output: Path | None) -> str:

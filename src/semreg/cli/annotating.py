@@ -36,7 +36,7 @@ class Shared:
             "--format",
             "-f",
             help="table, jsonl, csv, parquet, txt, or xmp: into the pictures, or into sidecars beside them.",
-            show_default="table on a terminal, else jsonl",
+            show_default="table on a terminal, else jsonl; watch: jsonl",
         ),
     ] = None
     beam: Annotated[

@@ -37,7 +37,7 @@ def search(
 
         semreg search ~/photos dog beach
 
-        semreg search ~/photos '"black dog" -cat' --format paths | xargs -d '\\\\n' cp -t /tmp/dogs
+        semreg search ~/photos '"black dog" -cat' --format paths | xargs -d '\\n' cp -t /tmp/dogs
 
         semreg search ~/photos dog --format jsonl --limit 10
     """

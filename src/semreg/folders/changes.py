@@ -52,7 +52,7 @@ class Change:
 
 
 class Changes:
-    """Changes of one run, carried out in batches: announced, done, ticked off.
+    """Changes of one run, carried out in batches: announced, done, ticked off; `written` and `needless` count them.
 
     Args:
         journal: keeps them.
@@ -62,7 +62,7 @@ class Changes:
 
     def __init__(self, journal: Journal, run: str, failed: Callable[[str], None]) -> None:
         self.run = run
-        self.written = 0
+        self.written = self.needless = 0
         self._journal, self._failed = journal, failed
         self._waiting: list[Change] = []
 
@@ -74,6 +74,7 @@ class Changes:
         """Add a change to the batch. One that changes nothing is only kept in the journal, as done."""
         if change.contents.before == change.contents.after:
             self._journal.write("done", change.settings, self._as_write(change))
+            self.needless += 1
         else:
             self._waiting.append(change)
 

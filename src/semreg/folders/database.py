@@ -127,8 +127,16 @@ class Database:
     def __enter__(self: Opened) -> Opened:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        """Close it.
+
+        Raises:
+            SemregError: the file could not be read or written on the way, as when the disk was full.
+        """
         self.close()
+        if isinstance(error, sqlite3.Error):
+            sentence = f"cannot go on with the journal {self.file} ({error})"
+            raise SemregError(f"{sentence}: make room, or mend it, and run the same command again") from None
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -140,7 +148,8 @@ class Database:
         try:
             yield
         except BaseException:
-            self._database.execute("ROLLBACK")
+            if self._database.in_transaction:  # not if SQLite has taken all back itself
+                self._database.execute("ROLLBACK")
             raise
         self._database.execute("COMMIT")
 

@@ -51,7 +51,7 @@ class Counts:
         unchanged: were done before; `edited` of them have been edited since, by somebody who kept our record in them.
         stale: were done before with other settings or another model, and stay so without `refresh`.
         kept: have a file of somebody else's where ours would be.
-        written: files.
+        written: files; `needless` are those that needed no change.
     """
 
     annotated: int = 0
@@ -61,6 +61,7 @@ class Counts:
     stale: int = 0
     kept: int = 0
     written: int = 0
+    needless: int = 0
 
 
 def annotated(items: Iterable[Item], annotator: Annotator, options: Options) -> Iterator[tuple[Item, Annotation]]:

@@ -223,7 +223,7 @@ class Library:
                     later.append((item, said, told))
         if self._changes:
             self._changes.carry_out()
-            self.counts.written = self._changes.written
+            self.counts.written, self.counts.needless = self._changes.written, self._changes.needless
         return later
 
     def _prepare(self, item: Item, number: int, said: Annotation, told: Annotation) -> bool:
