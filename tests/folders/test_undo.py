@@ -91,7 +91,9 @@ def test_runs_are_taken_back_in_turn(tmp_path: Path) -> None:
     second = run(tmp_path, rules=Labels(prefix="ai:"), refresh=True)[0].run
     assert first and second and first != second
     done, notes = undo(tmp_path, first)
-    assert done.failed == 8 and f"written by the run {second} as well" in notes[0]
+    assert done.failed == 8 and notes == [
+        f"8 of the files were written by the run {second} as well: take that back first"
+    ]
     undo(tmp_path, second)
     assert contents(tmp_path) == between
     undo(tmp_path, first)

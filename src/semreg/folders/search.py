@@ -43,9 +43,12 @@ def _query(words: str) -> str:
     wanted: list[str] = []
     unwanted: list[str] = []
     either = False
-    for minus, phrase, word in _PARTS.findall(words):
+    known = words.replace("\0", " ").encode("utf-8", "replace").decode()  # SQLite takes no other characters
+    for minus, phrase, word in _PARTS.findall(known):
         if word == "OR" and wanted:
             either = True
+            continue
+        if word == "AND" and wanted:  # as it is anyway
             continue
         unwanted_word = minus or (word.startswith("-") and len(word) > 1)
         text = phrase or word.removeprefix("-" if unwanted_word else "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,6 +74,7 @@ class Undo:
         self.done = Undone()
         self._journal, self._run, self._note, self._foretell = journal, run, note, foretell
         self._model = found[0].model
+        self._later: Counter[str] = Counter()  # files that a later run has written too
 
     def take_back(self) -> Iterator[int]:
         """Take back the run's writes, the latest first; yields the number of writes after each batch.
@@ -97,13 +99,16 @@ class Undo:
             changes.carry_out()
             yield len(writes)
         self._search_for(missing, changes)
+        for later, count in self._later.items():
+            self.done.failed += count
+            self._note(f"{count} of the files were written by the run {later} as well: take that back first")
         self.done.files += changes.written
         self._journal.end("undo", self._model, self._run)
 
     def _take(self, write: Write, target: Path, changes: Changes) -> None:
         later = self._journal.last_write(target)
         if later is not None and later.id > write.id and later.run != self._run:
-            self._failed(f"{target} was written by the run {later.run} as well: take that back first")
+            self._later[later.run] += 1
             return
         try:
             contents = self._contents(write, target)
