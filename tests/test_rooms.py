@@ -16,10 +16,11 @@ MAY_IMPORT = {
     "evaluation": BASICS,
     "scoring": {"evaluation", *BASICS},
     "annotation": BASICS,
-    "model_folder": {"data", "model", *BASICS},
+    "concept_scale": BASICS,
+    "model_folder": {"concept_scale", "data", "model", *BASICS},
     "explanation": BASICS,
     "telling": {"annotation", "data", "decoding", *BASICS},
-    "steering": {"annotation", "data", "explanation", "decoding", "model", "model_folder", *BASICS},
+    "steering": {"annotation", "concept_scale", "data", "explanation", "decoding", "model", "model_folder", *BASICS},
     "runtime": {"data", "decoding", "model", "model_folder", *BASICS},
     "annotator": {
         "annotation",

@@ -46,6 +46,16 @@ def test_the_metric_on_the_pictures_tuned_on_hardly_falls(
     assert len(tuned.config.head_thresholds()) == 5
 
 
+def test_kept_thresholds_stay_and_shown_probabilities_are_fitted(model_folder: Path, records: list[Record]) -> None:
+    annotator = Annotator.load(model_folder)
+    plain = annotator.config.model_copy(update={"concept_scale": None})
+    older = Annotator(annotator.model, plain, "older")
+    tuned = tune(older, records, records, keep=True)
+    assert tuned.config.concept_scale is not None
+    assert tuned.config.model_copy(update={"concept_scale": None}) == plain
+    assert tuned.after["concepts"]["ECE"] < tuned.before["concepts"]["ECE"]
+
+
 def test_pictures_without_a_known_tag_are_refused(model_folder: Path, records: list[Record]) -> None:
     bare = [Record(r.path, r.file_name, r.split, ("zebra",), ()) for r in records]
     with pytest.raises(SemregError, match=r"no tag or caption that tiny@.* knows: tune on others"):
@@ -62,9 +72,8 @@ def test_the_command_saves_thresholds_that_annotate_uses(model_folder: Path, dat
     assert semreg("tune", "--model", own, "--data", data, "--per", "class").returncode == 0
     after = read_config(own)
     assert len(after.tag_thresholds()) == 5 and isinstance(after.concept_threshold, tuple)
-    assert after.model_copy(update={"tag_score": None, "concept_threshold": 0.5}) == before.model_copy(
-        update={"tag_score": None, "concept_threshold": 0.5}
-    )
+    chosen = {"tag_score": None, "concept_threshold": 0.5, "concept_scale": None}
+    assert after.model_copy(update=chosen) == before.model_copy(update=chosen)
     assert {path.name for path in own.iterdir()} == {path.name for path in model_folder.iterdir()}
     picture = sorted(data.glob("*.jpg"))[0]
     annotation = Annotator.load(own)(picture)

@@ -48,8 +48,9 @@ class Annotation:
     `caption` its head. `model` is NAME@HASH. `error` is None for a picture that was read; otherwise
     everything else is empty.
 
-    `concept_scores` are the probabilities of all the model's concepts as the picture gave them, in the model's order:
-    what `Annotator.steer` starts from. `steered` are the values that people set; `concepts` shows them in place.
+    `concept_scores` are what the concept layer said of all the model's concepts, in the model's order: what its
+    decoders read, and `Annotator.steer` starts from. They are no probabilities to be taken at their word; those are in
+    `concepts`. `steered` are the probabilities that people set; `concepts` shows them in place.
     """
 
     file_name: str | None

@@ -141,6 +141,7 @@ class Annotator:
         index = config.concept_vocabulary().of_token(self.labels)
         known = config.supervised and self.labels and min(index) >= 0
         self._label_concepts = torch.tensor(index, device=self.device) if known else None
+        self._scale = config.scale()
         self._tag_thresholds = torch.tensor(config.tag_thresholds())
         words = config.decoders["caption"].words if "caption" in config.decoders else ()
         named = config.concept_vocabulary().of_token(words)
@@ -333,7 +334,7 @@ class Annotator:
     def _told_concepts(self, concepts: Tensor) -> list[tuple[Concept, ...]]:
         if not self.config.supervised:  # nothing taught these outputs to mean what they are called
             return [()] * len(concepts)
-        return tell_concepts(concepts, self.concepts)
+        return tell_concepts(self._scale.shown(concepts.float().cpu()), self.concepts)
 
     def steer(
         self,
@@ -403,7 +404,7 @@ class Annotator:
         if not steerable(self.config):
             return self.tell(encoding, [_name(source)], options, given)[0]
         on = dict.fromkeys((place for place in places if place >= 0), 1.0)
-        seen = Switched(encoding.concepts[0].float().cpu(), on)
+        seen = Switched(encoding.concepts[0].float().cpu(), on, self._scale)
         return self._retell([seen], [_name(source)], options, given)[0]
 
     def explain(self, annotation: Annotation, options: Options | None = None) -> Explanation:
@@ -435,7 +436,7 @@ class Annotator:
     ) -> list[Annotation]:
         """Annotations of B pictures by their concepts, with what was set by hand shown as it was set."""
         told = self.tell(to_encoding(switched, options.emphasis, self.device), names, options, given)
-        shown = self._told_concepts(torch.stack([each.shown() for each in switched]))
+        shown = self._told_concepts(torch.stack([each.set() for each in switched]))
         return [
             replace(
                 annotation,

@@ -108,9 +108,9 @@ class Explanation:
             lines.append("where the RNN overruled the CNN")
         for each in self.overruled:
             what = "told" if each.told else "not told"
-            side = "below" if each.told else "from"
+            side = "is below" if each.told else "reaches"
             lines.append(
-                f"  {each.label} {what} ({each.score:.0%}), though the CNN's {each.seen:.0%} is {side} its threshold "
+                f"  {each.label} {what} ({each.score:.0%}), though the CNN's {each.seen:.0%} {side} its threshold "
                 f"of {each.threshold:.0%}: {_influences(each.influences)}"
             )
         return "\n".join(lines) or "(nothing was told)"

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors.torch import load_file, save
 from torch import Tensor
 
+from semreg.concept_scale import ConceptScale
 from semreg.data.concepts import Concepts
 from semreg.data.images import Preprocessing
 from semreg.data.vocabulary import Vocabulary
@@ -90,6 +91,13 @@ class TagScoreConfig(_Settings):
     head: float | tuple[float, ...] | None = None
 
 
+class ConceptScaleConfig(_Settings):
+    """How likely a concept is to be true, from its distance to its threshold: see `semreg.concept_scale`."""
+
+    slope: Annotated[float, Field(gt=0)]
+    offset: float
+
+
 class ModelConfig(_Settings):
     """All that a model knows beside its weights.
 
@@ -98,6 +106,7 @@ class ModelConfig(_Settings):
         tag_source: whether the tags are the data set's labels, or all concepts (captions speak of them too).
         concept_threshold: probability from which a concept counts as seen, tuned on validation data; one for all, or
             one for each.
+        concept_scale: fitted on validation data; None where the concept layer's own values are shown.
         training: what it was trained on and how, and the figures seen; for people, not read by the program.
     """
 
@@ -110,6 +119,7 @@ class ModelConfig(_Settings):
     supervised: bool = True
     tag_source: Literal["labels", "concepts"] = "labels"
     concept_threshold: float | tuple[float, ...] = 0.5
+    concept_scale: ConceptScaleConfig | None = None
     decoders: dict[Form, DecoderConfig]
     tag_score: TagScoreConfig | None = None
     training: dict[str, Any] = Field(default_factory=dict)
@@ -121,6 +131,13 @@ class ModelConfig(_Settings):
     def concept_thresholds(self) -> tuple[float, ...]:
         """The threshold of each of the K concepts."""
         return _each(self.concept_threshold, len(self.concepts))
+
+    def scale(self) -> ConceptScale:
+        """From s_hat to the probabilities that people are shown, and back."""
+        thresholds = torch.tensor(self.concept_thresholds())
+        if self.concept_scale is None:
+            return ConceptScale(thresholds)
+        return ConceptScale(thresholds, self.concept_scale.slope, self.concept_scale.offset)
 
     def tag_thresholds(self) -> tuple[float, ...]:
         """The threshold of each of the L labels; 0.5 where none was tuned."""

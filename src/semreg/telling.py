@@ -11,7 +11,7 @@ from semreg.annotation import Caption, Concept, Tag
 from semreg.data.vocabulary import Vocabulary
 from semreg.decoding import Hypotheses
 
-CONCEPT_FLOOR = 0.05  # concepts less probable than this are not worth telling
+CONCEPT_FLOOR = 0.0001  # what is less rounds to nothing; without the small ones, steering from a list would be another
 
 
 def tell_tags(

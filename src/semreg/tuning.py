@@ -7,14 +7,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from semreg.annotator import Annotator, Options
 from semreg.data.records import Record
 from semreg.errors import SemregError
 from semreg.evaluate import predict, tag_tables, true_tags
-from semreg.evaluation import choose_threshold, tagging_scores
-from semreg.model_folder import ModelConfig, TagScoreConfig
+from semreg.evaluation import choose_threshold, expected_calibration_error, fit_scale, tagging_scores
+from semreg.model_folder import ConceptScaleConfig, ModelConfig, TagScoreConfig
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -26,8 +27,8 @@ class Tuned:
 
     Attributes:
         config: to be saved in place of the model's.
-        before: `tagging_scores` of the tags, of the concepts, and of the labels that the concept layer alone tells
-            ("head"), with the old thresholds.
+        before: `tagging_scores` of the tags, of the concepts (with "ECE", the calibration error as shown), and of the
+            labels that the concept layer alone tells ("head"), with the old thresholds.
         after: the same with the new ones.
     """
 
@@ -43,6 +44,7 @@ def tune(
     *,
     metric: str = "mean",
     per: str = "all",
+    keep: bool = False,
     options: Options | None = None,
     done: Callable[[int], None] = lambda count: None,
 ) -> Tuned:
@@ -54,6 +56,7 @@ def tune(
         known: whose tags say how frequent each class is, for `per` "frequency": the training pictures.
         metric: to maximise; see `semreg.evaluation.tune_threshold`.
         per: "all", "frequency" or "class"; see `semreg.evaluation.choose_threshold`.
+        keep: keep all thresholds, and fit only the probabilities that are shown of concepts.
         options: how to annotate.
         done: called with the count of pictures after each batch.
 
@@ -76,9 +79,11 @@ def tune(
         raise SemregError(f"the pictures have no tag or caption that {annotator.name} knows: tune on others")
     of_labels = _label_counts(annotator, known)
     counts = {"concepts": _concepts(config, known).sum(0), "tags": of_labels, "head": of_labels}
-    chosen = {name: choose_threshold(*table, metric, per, counts[name]) for name, table in tables.items()}
-    if "concepts" in chosen:
-        changes["concept_threshold"] = chosen["concepts"]
+    chosen = {} if keep else {n: choose_threshold(*table, metric, per, counts[n]) for n, table in tables.items()}
+    if "concepts" in tables:
+        changes["concept_threshold"] = threshold = chosen.get("concepts", config.concept_threshold)
+        slope, offset = fit_scale(*tables["concepts"], threshold)
+        changes["concept_scale"] = ConceptScaleConfig(slope=slope, offset=offset)
     if "tags" in chosen:
         floors = {"threshold": chosen["tags"], "head": chosen.get("head")}
         changes["tag_score"] = (config.tag_score or TagScoreConfig()).model_copy(update=floors)
@@ -90,7 +95,12 @@ def _figures(config: ModelConfig, tables: dict[str, tuple[Floats, Bools]]) -> di
     thresholds = {"concepts": config.concept_thresholds(), "tags": config.tag_thresholds()}
     if "head" in tables:
         thresholds["head"] = config.head_thresholds()
-    return {name: tagging_scores(scores >= np.array(thresholds[name]), true) for name, (scores, true) in tables.items()}
+    found = {name: tagging_scores(s >= np.array(thresholds[name]), true) for name, (s, true) in tables.items()}
+    if "concepts" in tables:
+        values, true = tables["concepts"]
+        shown = config.scale().shown(torch.from_numpy(values).float()).numpy()
+        found["concepts"]["ECE"] = expected_calibration_error(shown, true)
+    return found
 
 
 def _concepts(config: ModelConfig, records: Sequence[Record]) -> Bools:

@@ -10,6 +10,7 @@ import torch
 
 import semreg
 from semreg import Annotation, Annotator, Concept, Options, SemregError
+from semreg.steering import switch
 from semreg.steering.reasons import without_each
 
 COLOURS = ("red", "green", "blue")
@@ -45,6 +46,20 @@ def test_nothing_set_is_what_the_picture_gave_also_after_json(
         read = annotator.steer(Annotation.from_json(annotation.to_json(all_concepts=True)))
         assert text(read) == text(annotation) and labels(read) == labels(annotation)
     assert "concept_scores" not in annotations[0].to_dict()
+
+
+def test_what_was_set_weighs_as_much_after_a_json_without_all_concepts(
+    annotator: Annotator, annotations: list[Annotation]
+) -> None:
+    on = annotator.steer(annotations[0], {"red": 1.0, "blue": 0.25})
+    read = Annotation.from_json(on.to_json())
+    told = switch(read, {}, annotator.config, annotator.name).told(2.0)
+    red, blue = map(annotator.concepts.index, ("red", "blue"))
+    assert told[red] == pytest.approx(2.0, abs=1e-3)
+    again = annotator.steer(read)
+    assert again.steered == on.steered
+    assert Concept("blue", pytest.approx(0.25)) in again.concepts  # type: ignore[arg-type]
+    assert annotator.config.scale().shown(told.clamp(max=1))[blue] >= 0.25 - 1e-3
 
 
 def test_a_colour_that_is_switched_is_told(annotator: Annotator, annotations: list[Annotation]) -> None:

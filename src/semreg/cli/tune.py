@@ -32,6 +32,12 @@ def tune(
         typer.Option("--per", help="One threshold for all, by the frequency of a tag in training, or one per class."),
     ] = "all",
     train: Annotated[str, typer.Option("--train", help="Split that says how frequent tags are.")] = "train",
+    keep: Annotated[
+        bool,
+        typer.Option(
+            "--keep-thresholds", help="Only fit the probabilities that are shown of concepts; thresholds stay."
+        ),
+    ] = False,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -45,11 +51,15 @@ def tune(
 ) -> None:
     """Choose the thresholds of a model's tags and concepts on pictures whose tags are known, and save them with it.
 
+    The probabilities that are shown of concepts are fitted to the same pictures; ECE is how far they are off.
+
     Examples:
 
         semreg tune --model runs/corel5k/model --data ~/sets/mine --split val --metric O-F1
 
         semreg tune --data ~/sets/mine --per class --output models/mine
+
+        semreg tune --model runs/corel5k/model --data ~/sets/mine --keep-thresholds
     """
     from semreg.data.records import of_split, read_records
 
@@ -71,10 +81,14 @@ def tune(
     known = [record for record in everything if record.split == train] or records
     with progress_bar("looking at the pictures", len(records)) as advance:
         options = Options(beams=beam, batch_size=batch)
-        tuned = choose(annotator, records, known, metric=metric, per=per, options=options, done=advance)
+        tuned = choose(annotator, records, known, metric=metric, per=per, keep=keep, options=options, done=advance)
     for name, after in tuned.after.items():
         before = tuned.before[name]
-        told = (f"{key} {100 * before[key]:.1f} -> {100 * after[key]:.1f}" for key in ("C-F1", "O-F1"))
+        told = (
+            f"{key} {100 * before[key]:.1f} -> {100 * after[key]:.1f}"
+            for key in ("C-F1", "O-F1", "ECE")
+            if key in after
+        )
         typer.echo(f"{name}: {', '.join(told)} (percent, on the pictures tuned on)")
     if dry_run:
         return

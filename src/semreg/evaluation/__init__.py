@@ -1,6 +1,6 @@
 """Scores for predictions: tags against true tags, captions against references; plain arrays and strings."""
 
-from semreg.evaluation.calibration import Reliability, expected_calibration_error, reliability
+from semreg.evaluation.calibration import Reliability, expected_calibration_error, fit_scale, reliability
 from semreg.evaluation.caption_report import CaptionReport, caption_report
 from semreg.evaluation.captioning import CaptionScores, bleu, caption_scores, rouge_l
 from semreg.evaluation.cider import Cider, CiderD, cider, cider_d
@@ -31,6 +31,7 @@ __all__ = [
     "class_scores",
     "diversity",
     "expected_calibration_error",
+    "fit_scale",
     "mean_average_precision",
     "meteor",
     "picture_f1",

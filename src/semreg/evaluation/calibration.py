@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -58,6 +59,55 @@ def reliability(scores: ArrayLike, true: ArrayLike, bins: int = 15) -> Reliabili
     sums = np.bincount(which, values.ravel().astype(np.float64), minlength=bins)
     hits = np.bincount(which[labels.ravel()], minlength=bins)
     return Reliability(np.linspace(0, 1, bins + 1), counts, ratio(sums, counts), ratio(hits, counts))
+
+
+def fit_scale(scores: ArrayLike, true: ArrayLike, thresholds: ArrayLike, rounds: int = 50) -> tuple[float, float]:
+    """Fit p = sigmoid(slope * (logit(score) - logit(threshold)) + offset), all classes together, to be calibrated.
+
+    Platt scaling (Platt 1999) of each answer's distance to its class's threshold, so that p says one thing at the
+    thresholds of all classes. Logistic regression by Newton's method with halved steps, slightly drawn to slope 1.
+
+    Args:
+        scores: (N, K) probabilities in 0..1.
+        true: (N, K) booleans or 0/1.
+        thresholds: (K,), or one for all.
+        rounds: steps at most.
+
+    Returns:
+        slope, at least 0.05 so that the order stays; offset.
+
+    Raises:
+        SemregError: arrays of different shape.
+    """
+    values, labels = as_scores(scores), as_labels(true, "true tags")
+    require_same_shape(values, labels)
+    distance = _logit(values) - _logit(np.broadcast_to(np.asarray(thresholds, dtype=np.float64), values.shape))
+    x = np.stack([distance.ravel(), np.ones(distance.size)], 1)  # (N K, 2)
+    y = labels.ravel().astype(np.float64)
+    usual, ridge = np.array([1.0, 0.0]), np.diag([1.0, 1e-6])
+
+    def cost(weights: NDArray[np.float64]) -> float:
+        z, away = x @ weights, weights - usual
+        return float(np.logaddexp(0, z).sum() - y @ z + away @ ridge @ away / 2)
+
+    weights = usual
+    for _ in range(rounds):
+        p = 1 / (1 + np.exp(-(x @ weights)))
+        gradient = x.T @ (p - y) + ridge @ (weights - usual)
+        step = np.linalg.solve((x * (p * (1 - p))[:, None]).T @ x + ridge, gradient)
+        before = cost(weights)
+        while cost(weights - step) > before + 1e-9:
+            step = step / 2
+        weights = weights - step
+        if np.abs(step).max() < 1e-8:
+            break
+    return max(float(weights[0]), 0.05), float(weights[1])
+
+
+def _logit(values: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """Log odds, within +-12: nearer to 0 or 1 single precision tells nothing more."""
+    inside = np.clip(values.astype(np.float64), 1e-12, 1 - 1e-12)
+    return np.asarray(np.clip(np.log(inside) - np.log1p(-inside), -12.0, 12.0), dtype=np.float64)
 
 
 def expected_calibration_error(scores: ArrayLike, true: ArrayLike, bins: int = 15) -> float:

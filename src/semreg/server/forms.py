@@ -114,7 +114,7 @@ class ServerForm(BaseModel):
 
     model: str
     concepts: list[str]
-    thresholds: list[float]
+    thresholds: Annotated[list[float], Field(description="the probability from which each concept counts as seen")]
     labels: list[str]
     forms: list[str]
     corrections: bool

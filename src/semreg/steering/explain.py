@@ -120,8 +120,9 @@ def _overruled(what: Explained, scores: Tensor, effects: Tensor, told: set[int])
     index = what.config.concept_vocabulary().of_token(labels)
     if min(index) < 0:
         return ()
-    shown, floors = what.switched.shown(), torch.tensor(what.config.head_thresholds())
-    above = (shown[index] >= floors).tolist()
+    floors, scale = torch.tensor(what.config.head_thresholds()), what.switched.scale
+    above = (what.switched.set()[index] >= floors).tolist()
+    shown, floors = what.switched.shown(), scale.shown(floors, index)
     differ = [i for i in scores.argsort(descending=True).tolist() if (i in told) != above[i]]
     return tuple(
         Overruled(

@@ -10,11 +10,12 @@ import torch
 from torch import Tensor
 
 from semreg.annotation import Annotation
+from semreg.concept_scale import ConceptScale
 from semreg.errors import SemregError
 from semreg.model.interfaces import Encoding
 from semreg.model_folder import ModelConfig
 
-UNLISTED = 0.03  # what a concept is taken to have where an annotation lists none below 0.05 (about their mean)
+UNLISTED = 0.00005  # what a concept is taken to have where an annotation lists none below 0.0001
 
 
 def check_steerable(config: ModelConfig) -> None:
@@ -62,13 +63,15 @@ def recall(annotation: Annotation, config: ModelConfig, model: str) -> Tensor:
         return torch.tensor(annotation.concept_scores)
     if not annotation.concepts:
         raise SemregError("the annotation lists no concepts to steer: annotate the picture again, with its concepts")
-    scores = torch.full((len(config.concepts),), UNLISTED)
     index = {name: place for place, name in enumerate(config.concepts)}
-    for item in annotation.concepts:
-        if item.concept not in index:
-            raise SemregError(f"{model} has no concept {item.concept!r}: annotate the picture again")
-        scores[index[item.concept]] = item.score
-    return scores
+    by_hand = {item.concept for item in annotation.steered}  # listed as set, and what was seen is not known any more
+    listed = {item.concept: item.score for item in annotation.concepts if item.concept not in by_hand}
+    for name in listed:
+        if name not in index:
+            raise SemregError(f"{model} has no concept {name!r}: annotate the picture again")
+    probabilities = torch.full((len(config.concepts),), UNLISTED)
+    probabilities[[index[name] for name in listed]] = torch.tensor(list(listed.values()))
+    return config.scale().unshown(probabilities)
 
 
 def concept_index(names: Iterable[str], config: ModelConfig) -> list[int]:
@@ -95,17 +98,23 @@ class Switched:
 
     Attributes:
         seen: s_hat, (K,).
-        by_hand: what people set, in 0..1, by the concept's place.
+        by_hand: the probabilities that people set, in 0..1, by the concept's place.
+        scale: from s_hat to the probabilities that people are shown.
     """
 
     seen: Tensor
     by_hand: dict[int, float]
+    scale: ConceptScale
+
+    def set(self) -> Tensor:
+        """s_hat with what was set in place, (K,)."""
+        values, places = self.seen.clone(), list(self.by_hand)
+        values[places] = self.scale.unshown(values.new_tensor(list(self.by_hand.values())), places)
+        return values
 
     def shown(self) -> Tensor:
         """The probabilities that people see: as set, (K,)."""
-        values = self.seen.clone()
-        values[list(self.by_hand)] = values.new_tensor(list(self.by_hand.values()))
-        return values
+        return self.scale.shown(self.set())
 
     def told(self, emphasis: float) -> Tensor:
         """The values that the decoders get, (K,).
@@ -114,9 +123,9 @@ class Switched:
         the decoders have learnt from a CNN whose 1 is not always true and does not always get a mention; a person's
         is, and should.
         """
-        values = self.shown()
-        for place, value in self.by_hand.items():
-            before = float(self.seen[place])
+        values = self.set()
+        for place in self.by_hand:
+            value, before = float(values[place]), float(self.seen[place])
             if value > before:
                 values[place] += (emphasis - 1) * (value - before) / (1 - before)
         return values
@@ -139,7 +148,7 @@ def switch(annotation: Annotation, concepts: Mapping[str, float | None], config:
             by_hand[place] = float(value)
         else:
             raise SemregError(f"the concept {name!r} must be set to a number in 0..1, is {value!r}: 1 is on, 0 is off")
-    return Switched(seen, by_hand)
+    return Switched(seen, by_hand, config.scale())
 
 
 def to_encoding(switched: Sequence[Switched], emphasis: float, device: torch.device) -> Encoding:

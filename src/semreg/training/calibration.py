@@ -11,10 +11,10 @@ from torch import Tensor
 from semreg.data.vocabulary import NEVER_PRODUCED, PADDING, SPECIAL, START, STOP
 from semreg.decoding import beam_search, search_for
 from semreg.decoding.tag_scores import calibrate, combine, evidence_of_paths
-from semreg.evaluation import choose_threshold
+from semreg.evaluation import choose_threshold, fit_scale
 from semreg.model.cnn_rnn import CnnRnn
 from semreg.model.interfaces import Encoding
-from semreg.model_folder import ModelConfig, TagScoreConfig
+from semreg.model_folder import ConceptScaleConfig, ModelConfig, TagScoreConfig
 from semreg.training.examples import Examples
 from semreg.training.recipe import Recipe
 from semreg.training.validation import BATCH, slice_encoding
@@ -45,8 +45,11 @@ def calibrated(
     concepts = seen.concepts.float().cpu()
     wanted = recipe.tags.threshold
     metric = wanted if isinstance(wanted, str) else "O-F1"
+    threshold = choose_threshold(concepts, validation.truth, metric, recipe.tags.per, counts.concepts)
+    slope, offset = fit_scale(concepts, validation.truth, threshold)
     changes: dict[str, object] = {
-        "concept_threshold": choose_threshold(concepts, validation.truth, metric, recipe.tags.per, counts.concepts)
+        "concept_threshold": threshold,
+        "concept_scale": ConceptScaleConfig(slope=slope, offset=offset) if config.supervised else None,
     }
     labels = validation.labels
     if "tags" in config.decoders and labels is not None and counts.labels is not None:

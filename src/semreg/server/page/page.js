@@ -44,6 +44,9 @@ async function annotateNext(waiting) {
 async function known() {
   const told = await api.server();
   told.index = new Map(told.concepts.map((concept, place) => [concept, place]));
+  const bars = new Set(told.thresholds.map(bar => Math.round(100 * bar)));
+  told.bar = bars.size === 1 ? [...bars][0] : null; // percent from which all concepts count as seen
+  $("bar").textContent = told.bar === null ? "" : `${told.bar}% or more`;
   $("model").textContent = told.model;
   $("known").replaceChildren(...told.concepts.map(concept => view.make("option", { value: concept })));
   $("keep").hidden = !told.corrections;

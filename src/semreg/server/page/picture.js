@@ -1,6 +1,6 @@
 // A picture and all that is known of it: what was seen, what a person changed, what is told. No elements here.
 
-const FAINT = 16; // concepts below their threshold that are worth offering
+const FAINT = 12, LEAST = 0.01; // concepts that were not seen but are worth offering: how many, and from where on
 
 export class Picture {
   constructor(file) {
@@ -22,13 +22,10 @@ export class Picture {
   get tags() { return this.told?.tags ?? []; }
   get changed() { return this.switches.size + this.must.length + this.never.length > 0; }
 
-  /** A concept's own score, from the picture. */
-  score(concept, server) {
-    return this.seen.concept_scores?.[server.index.get(concept)]
-      ?? this.seen.concepts.find(item => item.concept === concept)?.score ?? 0;
-  }
+  /** How likely a concept is, from the picture. */
+  score(concept) { return this.seen.concepts.find(item => item.concept === concept)?.score ?? 0; }
 
-  wasSeen(concept, server) { return this.score(concept, server) >= server.thresholds[server.index.get(concept)]; }
+  wasSeen(concept, server) { return this.score(concept) >= server.thresholds[server.index.get(concept)]; }
 
   isSeen(concept, server) { return this.switches.has(concept) ? this.switches.get(concept) === 1 : this.wasSeen(concept, server); }
 
@@ -43,13 +40,13 @@ export class Picture {
     const named = new Set([...this.seen.concepts.map(item => item.concept), ...this.switches.keys()]);
     const pools = { on: [], off: [] };
     for (const concept of named) {
-      const item = { concept, score: this.score(concept, server), hand: this.switches.has(concept) };
+      const item = { concept, score: this.score(concept), hand: this.switches.has(concept) };
       pools[this.isSeen(concept, server) ? "on" : "off"].push(item);
     }
     const order = (a, b) => b.hand - a.hand || b.score - a.score;
     pools.on.sort(order);
     pools.off.sort(order);
-    pools.off = pools.off.filter((item, place) => item.hand || place < FAINT);
+    pools.off = pools.off.filter((item, place) => item.hand || (place < FAINT && item.score >= LEAST));
     return pools;
   }
 

@@ -84,10 +84,12 @@ export function tags(picture) {
 
 export function concepts(picture, server) {
   const pools = picture.pools(server);
+  // Rounded to a percent, what was seen stays at the bar or above, and what was not stays below.
+  const near = (item, on) => Math.round(100 * item.score) - (server.bar !== null && !on && Math.round(100 * item.score) >= server.bar ? 1 : 0);
   const chip = (item, on) => make("li", {}, make("button", {
     type: "button", class: item.hand ? "chip hand" : "chip", "aria-pressed": String(on), "data-concept": item.concept,
     "data-key": `concept ${item.concept}`,
-  }, make("span", {}, item.concept), " ", make("small", {}, item.hand ? "by hand" : percent(item.score))));
+  }, make("span", {}, item.concept), " ", make("small", {}, item.hand ? "by hand" : `${near(item, on)}%`)));
   const key = document.activeElement?.dataset.key;
   $("seen").replaceChildren(...pools.on.map(item => chip(item, true)));
   $("unseen").replaceChildren(...pools.off.map(item => chip(item, false)));

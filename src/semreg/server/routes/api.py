@@ -73,7 +73,7 @@ def router(service: Service, settings: Settings, corrections: Corrections | None
         return ServerForm(
             model=annotator.name,
             concepts=list(annotator.concepts),
-            thresholds=list(annotator.config.concept_thresholds()),
+            thresholds=annotator.config.scale().seen_from.tolist(),
             labels=list(annotator.labels),
             forms=sorted(annotator.config.decoders),
             corrections=corrections is not None,
