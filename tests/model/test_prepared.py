@@ -21,10 +21,11 @@ def either_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.usefixtures("either_way")
+@pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize(("kind", "every_step"), KINDS)
-def test_steps_are_the_decoders_own(kind: str, every_step: bool) -> None:
+def test_steps_are_the_decoders_own(kind: str, every_step: bool, packed: bool) -> None:
     decoder, path, encoding = build(kind, every_step), tokens(), seen()
-    fast = PreparedDecoder(decoder)
+    fast = PreparedDecoder(decoder, packed=packed)
     ours, theirs = fast.begin(encoding), decoder.begin(encoding)
     for token in path.T:
         logits, ours = fast.step(token, ours)
@@ -69,8 +70,9 @@ def test_half_precision_stays_near() -> None:
     torch.testing.assert_close(found, expected, rtol=0, atol=0.03)
 
 
-def test_no_picture_gives_no_row() -> None:
+@pytest.mark.parametrize("packed", [False, True])
+def test_no_picture_gives_no_row(packed: bool) -> None:
     none = Encoding(torch.empty(0, D), torch.empty(0, K), torch.empty(0, K))
-    fast = PreparedDecoder(build("semantic", True))
+    fast = PreparedDecoder(build("semantic", True), packed=packed)
     logits, state = fast.step(torch.empty(0, dtype=torch.long), fast.begin(none))
     assert logits.shape == (0, V) and state.hidden.shape == (0, H) and E > 0

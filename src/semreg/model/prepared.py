@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from semreg.model.decoder import Decoder
 from semreg.model.interfaces import Encoding
+from semreg.model.packed import product
 
 TABLE_LIMIT = 64 * 2**20  # bytes; a larger table (more than 8,000 words at H = 512) is slower to reach than to compute
 
@@ -67,9 +68,10 @@ class PreparedDecoder:
         decoder: in evaluation mode.
         dtype: precision of the matrix products; sums, cells and logits are float32 either way. bfloat16 is twice as
             fast where the processor has it.
+        packed: keep the matrices in the order that the processor multiplies fastest; not where a graph is traced.
     """
 
-    def __init__(self, decoder: Decoder, dtype: torch.dtype = torch.float32) -> None:
+    def __init__(self, decoder: Decoder, dtype: torch.dtype = torch.float32, *, packed: bool = False) -> None:
         self.interface, self.dtype = decoder.interface, dtype
         lstm = decoder.lstm
         self.hidden_size = lstm.hidden_size
@@ -88,6 +90,7 @@ class PreparedDecoder:
             self.table = F.linear(self.embedding, inputs, self.bias) if small else None  # (V, 4H)
             self.recurrent = recurrent.to(dtype)
             self.output = decoder.output.weight.detach().to(dtype)  # (V, H)
+            self._recur, self._say = product(self.recurrent, packed), product(self.output, packed)
             self.output_bias = decoder.output.bias.detach().float()
 
     @torch.no_grad()
@@ -129,10 +132,7 @@ class PreparedDecoder:
 
     def _advance(self, gates: Tensor, state: PreparedState) -> PreparedState:
         """One step of the LSTM; `gates` is used up."""
-        if self.dtype == torch.float32:
-            gates.addmm_(state.hidden, self.recurrent.T)
-        else:
-            gates += F.linear(state.hidden, self.recurrent)
+        gates += self._recur(state.hidden)
         units = self.hidden_size
         entry, forget, output = gates[:, : 3 * units].sigmoid_().chunk(3, 1)
         cell = (entry * gates[:, 3 * units :].tanh_()).addcmul_(forget, state.cell)
@@ -143,7 +143,7 @@ class PreparedDecoder:
         if state.fused is not None:
             grouped = hidden.float().view(len(state.fused), len(hidden) // max(1, len(state.fused)), self.hidden_size)
             hidden = self.interface.fuse(grouped, state.fused).flatten(0, 1).to(self.dtype)
-        logits = F.linear(hidden, self.output).float()
+        logits = self._say(hidden).float()
         pictures = len(state.logits)
         logits.view(pictures, len(logits) // max(1, pictures), logits.shape[1]).add_(state.logits[:, None])
         return logits

@@ -49,5 +49,5 @@ class TorchEngine:
     def generator(self, form: str) -> Generator[Any]:
         """A prepared decoder, made when first asked for."""
         if form not in self._generators:
-            self._generators[form] = PreparedDecoder(self.model.decoder(form), self._dtype)
+            self._generators[form] = PreparedDecoder(self.model.decoder(form), self._dtype, packed=True)
         return self._generators[form]

@@ -121,9 +121,8 @@ class SelfCritical(_FromMemory):
         encoding = Encoding(*(values.repeat_interleave(repeats, 0) for values in _fields(encoding)))
         decoder = self.model.decoder("caption")
         with without_dropout(decoder):
-            drawn = sample(
-                PreparedDecoder(decoder), encoding, self.constraints, start=START, stop=STOP, padding=PADDING
-            )
+            ready = PreparedDecoder(decoder, packed=True)
+            drawn = sample(ready, encoding, self.constraints, start=START, stop=STOP, padding=PADDING)
             paths = [[START, *row[0]] for row in drawn.lists()]
             for path, ended in zip(paths, drawn.ended[:, 0].tolist(), strict=True):
                 path += [STOP] if ended else []
