@@ -39,6 +39,7 @@ from semreg.folders.database import HIDDEN, NAME
 from semreg.folders.place import file_hash
 from semreg.metadata import read
 
+BATCH = 20  # pictures that a run does beyond what it is let do, about
 KINDS = ("jpg", "png", "webp", "tif")
 SAMPLES = Path(__file__).parents[2] / "demo" / "pictures"
 
@@ -176,8 +177,9 @@ def killed_runs(folder: Path, kills: int, count: int, model: str | None, limit: 
         before = seen.count("done")
         if before >= count or time.monotonic() - began > limit:
             break
-        # So many writes are to be done before it: on average its share of those that are left.
-        goal = before + draw.randrange(2 * (count - before) // (kills - number + 1))
+        # So many writes are to be done before it: with the batch that follows on average its share of those left.
+        share = (count - before) // (kills - number)
+        goal = before + draw.randrange(max(1, 2 * (share - BATCH)))
         process = start(folder, model)
         started = time.monotonic()
         pace = pace or measured(seen, process.until)

@@ -179,3 +179,25 @@ def wait_for(happened, seconds: float = 90) -> None:
             return
         time.sleep(0.1)
     raise AssertionError("it did not happen")
+
+
+@pytest.mark.slow
+def test_ctrl_c_says_how_it_goes_on_and_the_next_run_does_the_rest(album: Path, model_folder: Path) -> None:
+    for number in range(60):
+        shutil.copy(album / "a.jpg", album / f"copy {number}.jpg")
+        with (album / f"copy {number}.jpg").open("ab") as stream:
+            stream.write(b"%d" % number)  # or it would be known
+    command = ("annotate", str(album), "--model", str(model_folder), "--format", "xmp", "--batch", "2")
+    process = subprocess.Popen([*COMMAND, *command], stderr=subprocess.PIPE, text=True, env=ENVIRONMENT)
+    try:
+        wait_for(lambda: read((album / "a.jpg").read_bytes()).machine)
+        process.send_signal(signal.SIGINT)
+        told = process.communicate(timeout=60)[1]
+    finally:
+        process.kill()
+    assert process.returncode == 130 and told.splitlines()[0] == "stopped: the same command continues where it was"
+    assert "Traceback" not in told and "stopped before its end" in semreg("undo", "--list", album).stdout
+    done = semreg(*command)
+    count = int(done.stderr.split()[0])
+    assert done.returncode == 0 and 0 < count < 62 and f"{62 - count} pictures done before" in done.stderr
+    assert semreg("undo", "--last", album).stderr.splitlines()[-1] == "62 files taken back"

@@ -7,14 +7,14 @@ import shlex
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from semreg.cli.annotating import Shared, Work, common_folder, journal_file, target_of
+from semreg.cli.annotating import Shared, Work, common_folder, continuing, journal_file, target_of
 from semreg.cli.options import FAILED
 from semreg.cli.spread import spread
 from semreg.errors import SemregError
@@ -87,7 +87,7 @@ def annotate(
         work = Work.prepared(settings)
         library = work.library(journal, target, refresh=shared.refresh) if journal else None
         if library:
-            stack.enter_context(_continuing())
+            stack.enter_context(continuing())
             library.everything = gallery is not None
             library.foretell = _foretell if dry_run else None
         hidden = form == "table" and output is None
@@ -119,15 +119,6 @@ class _Closed:
     def __call__(self, sentence: str) -> None:
         self.folders += 1
         typer.echo(sentence, err=True)
-
-
-@contextmanager
-def _continuing() -> Iterator[None]:
-    try:
-        yield
-    except KeyboardInterrupt:
-        typer.echo("stopped: the same command continues where it was", err=True)
-        raise
 
 
 def _take(pictures: Iterator[Annotation], gallery: Path | None) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -277,6 +279,16 @@ def common_folder(paths: list[Path]) -> Path:
         return Path(os.path.commonpath([folder.absolute() for folder in folders])) if len(folders) > 1 else folders[0]
     except ValueError:  # on different drives
         return folders[0]
+
+
+@contextmanager
+def continuing() -> Iterator[None]:
+    """Tell somebody who stops the work that nothing of it is lost."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        typer.echo("stopped: the same command continues where it was", err=True)
+        raise
 
 
 def journal_file(folder: Path, named: Path | None) -> Path:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from semreg.cli.annotating import continuing
 from semreg.cli.options import FAILED
 from semreg.errors import SemregError
 from semreg.terminal import progress_bar
@@ -64,7 +65,7 @@ def undo(
         number = run or last_run(opened)
         work = Undo(opened, number, _say, _foretell if dry_run else None)
         total = sum(item.writes for item in opened.runs(number))
-        with progress_bar("taking back", total) as advance:
+        with continuing(), progress_bar("taking back", total) as advance:
             for count in work.take_back():
                 advance(count)
     done = work.done
