@@ -25,10 +25,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from semreg.annotator import DEFAULT_MODEL, Annotator
+from semreg.annotator import Annotator
 from semreg.data.records import Record, of_split, read_records
 from semreg.evaluation import mean_average_precision, tagging_scores
-from semreg.model_folder import load_model
+from semreg.model_folder import DEFAULT_MODEL, load_model
 from semreg.training.corrections import learn_corrections
 
 CORRECTIONS, POOL, POSITIVES = 20, 500, 10

@@ -13,6 +13,7 @@ from PIL import Image
 
 import semreg
 from semreg import Annotation, Annotator, Options, SemregError
+from semreg.model_folder import find_model
 
 
 @pytest.fixture(scope="module")
@@ -130,6 +131,10 @@ def test_a_model_of_the_hub_is_fetched_only_when_asked_for(model_folder: Path, m
     semreg.load(model_folder)
     assert asked == []
     assert semreg.load("hf:owner/name").labels and asked == ["owner/name"]
+
+
+def test_the_default_model_has_a_name() -> None:
+    assert find_model("default") == find_model(None) != Path("default")
 
 
 def test_importing_semreg_brings_neither_torch_nor_numpy_nor_pillow() -> None:

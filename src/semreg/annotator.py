@@ -39,8 +39,6 @@ from semreg.steering import (
 )
 from semreg.telling import tell_captions, tell_concepts, tell_tags
 
-DEFAULT_MODEL = Path(__file__).with_name("default_model")
-
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -170,7 +168,7 @@ class Annotator:
         Raises:
             SemregError: the folder is no model, or there is no such engine.
         """
-        path = DEFAULT_MODEL if folder is None else find_model(folder)
+        path = find_model(folder)
         model, config = load_model(path)
         loaded = cls(model, config, f"{config.name}@{fingerprint(path)}", device)
         if engine != "torch":

@@ -27,6 +27,7 @@ from semreg.model.trunks import build_trunk
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 REPLAY = "replay.safetensors"  # features of some training pictures: only learning from corrections needs them
 FORMAT = 1
+DEFAULT_MODEL = Path(__file__).with_name("default_model")
 HUB = "hf:"
 
 Form = Literal["tags", "caption"]
@@ -297,14 +298,18 @@ def read_weights_as_saved(folder: Path) -> dict[str, Tensor]:
         raise SemregError(f"{folder / WEIGHTS} cannot be read ({error}): fetch the model again") from None
 
 
-def find_model(name: str | Path) -> Path:
+def find_model(name: str | Path | None) -> Path:
     """The folder of a model: as named, or fetched from the Hugging Face Hub where the name is "hf:OWNER/NAME".
+
+    None and "default" are the model that is part of the package; a folder of that name needs its whole path.
 
     Nothing but that prefix makes the program use the network; what was fetched once is found offline.
 
     Raises:
         SemregError: the Hub has no such model, or cannot be reached and the model was never fetched.
     """
+    if name is None or str(name) == "default":
+        return DEFAULT_MODEL
     if not str(name).startswith(HUB):
         return Path(name)
     from huggingface_hub import snapshot_download

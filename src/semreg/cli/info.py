@@ -16,10 +16,9 @@ def info(model: ModelOption = None) -> None:
 
         semreg info --model runs/corel5k/model
     """
-    from semreg.annotator import DEFAULT_MODEL
     from semreg.model_folder import WEIGHTS, find_model, fingerprint, read_config
 
-    folder = DEFAULT_MODEL if model is None else find_model(model)
+    folder = find_model(model)
     config = read_config(folder)
     typer.echo(f"{config.name}@{fingerprint(folder)}")
     typer.echo(f"folder     {folder}")

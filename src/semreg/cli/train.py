@@ -32,7 +32,8 @@ def train(
         typer.Option(
             "--init",
             metavar="MODEL",
-            help="Start from a model: what fits of trunk, concepts and words is carried over.",
+            help="Start from a model (default: the package's own): what fits of trunk, concepts and words is "
+            "carried over.",
             show_default=False,
         ),
     ] = None,
@@ -54,7 +55,7 @@ def train(
 
         semreg train recipes/corel5k.yaml --set seed=1 --set stages.0.epochs=3 --output runs/try
 
-        semreg train recipes/corel5k.yaml --init runs/corel5k/model --output runs/more
+        semreg train recipes/own-tags.yaml --data ~/photos --init default
 
         semreg train --resume runs/try
 

@@ -74,7 +74,7 @@ def tune(
     everything = read_records(data)
     records = of_split(everything, split)
     annotator = load_annotator(model, device)
-    from semreg.annotator import DEFAULT_MODEL, Options
+    from semreg.annotator import Options
     from semreg.model_folder import find_model, save_config
     from semreg.tuning import tune as choose
 
@@ -92,7 +92,7 @@ def tune(
         typer.echo(f"{name}: {', '.join(told)} (percent, on the pictures tuned on)")
     if dry_run:
         return
-    folder = DEFAULT_MODEL if model is None else find_model(model)
+    folder = find_model(model)
     if output is not None:
         shutil.copytree(folder, output)
         folder = output

@@ -21,7 +21,7 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.supervisors import Multiprocess
 
-from semreg.annotator import DEFAULT_MODEL, Annotator
+from semreg.annotator import Annotator
 from semreg.errors import SemregError
 from semreg.memory import keep_freed_memory
 from semreg.model_folder import find_model, read_config
@@ -53,7 +53,7 @@ def serve(settings: Settings, model: str | None = None, device: str = "cpu") -> 
         print(f"semreg: serving on {place}", file=sys.stderr, flush=True)
         uvicorn.Server(_configuration(app, settings)).run(sockets=[listener])
         return
-    read_config(DEFAULT_MODEL if model is None else find_model(model))  # so that a mistake is told once, and here
+    read_config(find_model(model))  # so that a mistake is told once, and here
     print(f"semreg: serving on {place} with {settings.workers} workers", file=sys.stderr, flush=True)
     figures = tempfile.mkdtemp(prefix="semreg-metrics-")
     os.environ[_FIGURES] = figures
