@@ -267,7 +267,8 @@ class Annotator:
         )
         generator = self.engine.generator(form)
         tokens = {"start": START, "stop": STOP, "padding": PADDING}
-        return beam_search(generator, encoding, search, **tokens, evidence=form == "tags")
+        known = [len(SPECIAL) + label for label in given]
+        return beam_search(generator, encoding, search, **tokens, evidence=form == "tags", known=known)
 
     def annotate_read(self, pictures: Tensor, names: Sequence[str | None], options: Options) -> list[Annotation]:
         """Annotate pictures that were read already: uint8 (B, 3, S, S), as `read_one` gives them, and their names."""

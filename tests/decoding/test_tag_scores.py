@@ -132,6 +132,17 @@ def test_the_evidence_of_a_path_is_what_the_decoder_says_along_it(decoder: Decod
     assert plain.evidence is None and torch.equal(plain.tokens, found.tokens)
 
 
+def test_known_tokens_hold_the_others_back_half_as_much(decoder: Decoder) -> None:
+    once = Search(beams=1, n_best=1, length_penalty=0.0, constraints=Constraints(max_length=1))
+    path = {"start": 1, "stop": 2, "padding": 0}
+    plain = beam_search(decoder, seen(4), once, **path, evidence=True)
+    known = beam_search(decoder, seen(4), once, **path, evidence=True, known=(4, 6))
+    assert plain.evidence is not None and known.evidence is not None and torch.equal(plain.tokens, known.tokens)
+    before, after = plain.evidence[:, 0], known.evidence[:, 0]  # (B, V)
+    others = before.index_fill(1, torch.tensor([4, 6]), 0.0)
+    torch.testing.assert_close(after, (before + others / others.sum(1, keepdim=True)) / 2)
+
+
 def test_the_evidence_of_one_path_is_its_own() -> None:
     one = torch.full((2, 1, 1), 1.0)
     evidence = torch.rand(2, 1, 9)

@@ -52,6 +52,28 @@ def test_coco_is_read_back_with_the_same_tags_and_captions(pictures: Path, tmp_p
     }
 
 
+def test_label_studio_finds_its_predictions_valid(pictures: Path, tmp_path: Path) -> None:
+    interface = pytest.importorskip("label_studio_sdk.label_interface")
+    tasks, configuration = write_export("labelstudio", Export(TOLD, tmp_path / "tasks.json", pictures))
+    project = interface.LabelInterface(configuration.read_text(encoding="utf-8"))
+    project.validate()
+    for task in json.loads(tasks.read_text(encoding="utf-8")):
+        assert [project.validate_prediction(each, return_errors=True) for each in task["predictions"]] == [[]]
+
+
+def test_hugging_face_loads_pictures_with_their_tags(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    datasets = pytest.importorskip("datasets")
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
+    write_export("hf", Export(TOLD, tmp_path / "set", pictures))
+    loaded = datasets.load_dataset(
+        "imagefolder", data_dir=str(tmp_path / "set"), split="train", cache_dir=str(tmp_path / "cache")
+    )
+    assert loaded["tags"][:] == [["dog", "hot dog"]] * 2 and loaded["captions"][:] == [["a dog"]] * 2
+    assert loaded[0]["image"].size == (30, 20)
+
+
 def test_coco_is_what_pycocotools_indexes(pictures: Path, tmp_path: Path) -> None:
     coco = pytest.importorskip("pycocotools.coco")
     for path in write_export("coco", Export(TOLD, tmp_path / "coco", pictures)):

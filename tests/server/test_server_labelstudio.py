@@ -55,6 +55,12 @@ def test_a_prediction_fits_the_configuration(client: Any, annotator: Annotator, 
     assert all(result["to_name"] == "img" and 0 < result["score"] <= 1 for result in results.values())
 
 
+def test_label_studio_finds_predictions_valid(client: Any, dog: bytes) -> None:
+    interface = pytest.importorskip("label_studio_sdk.label_interface")
+    (told,) = predict(client, uri(dog)).json()["results"]
+    assert interface.LabelInterface(CONFIGURATION).validate_prediction(told, return_errors=True) == []
+
+
 def test_a_single_choice_gets_one(client: Any, dog: bytes) -> None:
     single = CONFIGURATION.replace(' choice="multiple"', "")
     (told,) = predict(client, uri(dog), configuration=single).json()["results"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -128,6 +130,7 @@ def beam_search(
     stop: int,
     padding: int,
     evidence: bool = False,
+    known: Sequence[int] = (),
 ) -> Hypotheses:
     """Find the likeliest sequences for B pictures at once.
 
@@ -147,6 +150,8 @@ def beam_search(
         stop: the stop token.
         padding: fills sequences behind their end.
         evidence: note along each sequence how probable every token was at its best step.
+        known: tokens that certainly occur. Until a sequence has said them they hold the others back, though whether
+            they come is no question any more: in the evidence others count half as they are, half without these.
 
     Returns:
         `search.n_best` hypotheses a picture.
@@ -170,7 +175,8 @@ def beam_search(
         logits, state = decoder.step(token, state)  # (A * m, V)
         scores = logits.float().log_softmax(-1)
         if evidence:
-            peaks = scores.clone() if peaks is None else torch.maximum(peaks, scores)  # (A * m, V)
+            likely = _beside(scores, known) if known else scores
+            peaks = likely.clone() if peaks is None else torch.maximum(peaks, likely)  # (A * m, V)
         scores = constraints.apply(scores, history.flatten(0, 1), stop)
         # Per-beam top-k first: of one beam never more than 2M candidates can be among the joint 2M of a bank.
         best, tokens = scores.topk(min(2 * beams, scores.shape[1]), dim=1)  # (A * m, k)
@@ -219,6 +225,12 @@ def beam_search(
     paths = None if peaks is None else peaks.view(*sums.shape, peaks.shape[1])[:, :count]
     pool.add(alive, complete, sums[:, :count], history[:, :count], paths, ended=False)
     return pool.best(search.n_best, search.length_penalty)
+
+
+def _beside(scores: Tensor, known: Sequence[int]) -> Tensor:
+    """Log-probabilities (N, V): the mean of the probabilities as they are and with the tokens `known` ruled out."""
+    others = scores.index_fill(1, torch.tensor(known, device=scores.device), IMPOSSIBLE).log_softmax(1)
+    return torch.logaddexp(scores, others) - math.log(2)
 
 
 def _with(scores: Tensor, best: Tensor, tokens: Tensor, wanted: list[int]) -> tuple[Tensor, Tensor]:
