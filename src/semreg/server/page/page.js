@@ -75,12 +75,22 @@ function show(picture) {
 }
 
 function showTold(picture) {
+  showSaid(picture);
+  showGiven(picture);
+}
+
+/** What the model says, and why. */
+function showSaid(picture) {
   view.image(picture);
   view.caption(picture);
   view.tags(picture);
+  view.why(picture.why);
+}
+
+/** What was seen, and what a person changed in it. */
+function showGiven(picture) {
   view.concepts(picture, server);
   view.words(picture);
-  view.why(picture.why);
 }
 
 // -- what a person changes
@@ -91,18 +101,19 @@ async function follow(picture, undo = () => {}) {
   const mine = asked = new AbortController();
   const began = performance.now();
   picture.why = null;
-  view.concepts(picture, server);
-  view.words(picture);
+  const answer = picture.changed ? api.steer(picture.request(), mine.signal) : picture.seen; // on its way while the page is drawn
+  showGiven(picture);
   view.trouble("");
   try {
-    picture.told = picture.changed ? await api.steer(picture.request(), mine.signal) : picture.seen;
+    picture.told = await answer;
   } catch (error) {
     if (error.name === "AbortError") return;
     undo();
     view.trouble(error.message);
+    if (picture === current) showGiven(picture);
   }
   if (picture !== current) return;
-  showTold(picture);
+  showSaid(picture);
   performance.measure("follow", { start: began });
   view.say(`Caption: ${picture.caption}. Tags: ${picture.tags.map(tag => tag.label).join(", ") || "none"}.`);
 }

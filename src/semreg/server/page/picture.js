@@ -10,6 +10,7 @@ export class Picture {
     this.state = "waiting"; // waiting, done or failed
     this.error = "";
     this.seen = null; // the annotation as the picture gave it
+    this.scores = null; // of its concepts, by name
     this.told = null; // the annotation as it is told now
     this.switches = new Map(); // concept -> 1 or 0, by hand
     this.must = [];
@@ -23,7 +24,10 @@ export class Picture {
   get changed() { return this.switches.size + this.must.length + this.never.length > 0; }
 
   /** How likely a concept is, from the picture. */
-  score(concept) { return this.seen.concepts.find(item => item.concept === concept)?.score ?? 0; }
+  score(concept) {
+    this.scores ??= new Map(this.seen.concepts.map(item => [item.concept, item.score]));
+    return this.scores.get(concept) ?? 0;
+  }
 
   wasSeen(concept, server) { return this.score(concept) >= server.thresholds[server.index.get(concept)]; }
 

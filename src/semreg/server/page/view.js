@@ -24,7 +24,7 @@ function fill(list, items) {
 }
 
 export function focus(key) {
-  document.querySelector(`[data-key="${CSS.escape(key)}"]`)?.focus();
+  document.querySelector(`[data-key="${CSS.escape(key)}"]`)?.focus({ preventScroll: true });
 }
 
 export function strip(pictures, current) {
