@@ -8,6 +8,7 @@ import torch
 
 from semreg.concept_scale import ConceptScale
 from semreg.evaluation import expected_calibration_error, fit_scale
+from semreg.model_folder import DEFAULT_MODEL, read_config
 
 THRESHOLDS = torch.tensor([0.2, 0.73, 0.9])
 
@@ -50,3 +51,7 @@ def test_scores_that_tell_all_or_nothing_are_fitted_too() -> None:
     slope, offset = fit_scale(scores, scores < 0.5, 0.5)  # the wrong way round: the order stays
     assert slope > 0 and np.isfinite(offset)
     assert all(map(np.isfinite, fit_scale(scores, np.zeros((3, 2), bool), 1.0)))  # no positive
+
+
+def test_the_default_model_has_a_scale() -> None:
+    assert read_config(DEFAULT_MODEL).concept_scale is not None  # else: semreg tune --keep-thresholds
