@@ -40,6 +40,7 @@ from semreg.folders.place import file_hash
 from semreg.metadata import read
 
 BATCH = 20  # pictures that a run does beyond what it is let do, about
+RESERVE = 150  # pictures that are left for the last run, lest one of the others comes to its end before its kill
 KINDS = ("jpg", "png", "webp", "tif")
 SAMPLES = Path(__file__).parents[2] / "demo" / "pictures"
 
@@ -178,7 +179,7 @@ def killed_runs(folder: Path, kills: int, count: int, model: str | None, limit: 
         if before >= count or time.monotonic() - began > limit:
             break
         # So many writes are to be done before it: with the batch that follows on average its share of those left.
-        share = (count - before) // (kills - number)
+        share = (count - RESERVE - before) // (kills - number)
         goal = before + draw.randrange(max(1, 2 * (share - BATCH)))
         process = start(folder, model)
         started = time.monotonic()
