@@ -3,8 +3,8 @@
     python benchmarks/fine_tuning.py corel5k
 
 Takes the 20 labels of Corel-5k that are most frequent in its training part, writes 200 of the training pictures that
-have one into a folder with a .txt file beside each, as many tools keep tags, and trains `recipes/own-tags.yaml` twice for
-each seed, with and without `--init`. The test pictures are all 499, with the same 20 labels.
+have one into a folder with a .txt file beside each, as many tools keep tags, and trains `recipes/own-tags.yaml` twice
+for each seed, with and without `--init`. The test pictures are all 499, with the same 20 labels.
 """
 
 from __future__ import annotations
