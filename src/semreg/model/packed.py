@@ -14,11 +14,11 @@ Product = Callable[[Tensor], Tensor]
 def product(matrix: Tensor, packed: bool) -> Product:
     """What multiplies rows (N, I) by a matrix (O, I): (N, O).
 
-    For some tens of rows in single precision the packed form is two to three times as fast as torch's own product,
-    which arranges the matrix anew in every call. It does what torch.compile makes of a linear layer on CPUs; where
-    this build of torch has no oneDNN, or the matrix is no float32 one on a CPU, the plain product serves.
+    For some tens of rows the packed form is two to three times as fast as torch's own product, which arranges the
+    matrix anew in every call. It does what torch.compile makes of a linear layer on CPUs; where this build of torch
+    has no oneDNN, or the matrix does not lie on a CPU, the plain product serves.
     """
-    if packed and matrix.device.type == "cpu" and matrix.dtype == torch.float32 and (made := _packed(matrix)):
+    if packed and matrix.device.type == "cpu" and (made := _packed(matrix)):
         return made
     return lambda rows: F.linear(rows, matrix)
 
