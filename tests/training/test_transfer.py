@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,21 @@ def test_a_model_of_the_same_kind_is_carried_over_whole(recipe_file: Path, model
     for name, value in old.state_dict().items():
         assert torch.equal(model.state_dict()[name], value), name
     assert "6 of 6 concepts" in told and "tags decoder with 5 of 5 words" in told
+
+
+def test_a_concept_is_found_in_another_form(recipe_file: Path, model_folder: Path, tmp_path: Path) -> None:
+    """A model whose data joined "circles" to "circle" gives what it knows of a circle to a label "circles"."""
+    shutil.copytree(model_folder, tmp_path / "model")
+    config_file = tmp_path / "model" / "config.json"
+    told = json.loads(config_file.read_text(encoding="utf-8"))
+    told["forms"] = {"circles": "circle", "reds": "nowhere"}
+    config_file.write_text(json.dumps(told), encoding="utf-8")
+    model, config = fresh(load_recipe(recipe_file))
+    names = tuple({"circle": "circles"}.get(name, name) for name in config.concepts)
+    assert "6 of 6 concepts" in carry_over(model, config.model_copy(update={"concepts": names}), tmp_path / "model")
+    old, before = load_model(model_folder)
+    row, at = names.index("circles"), before.concepts.index("circle")
+    assert torch.equal(model.semantic.weight[row], old.semantic.weight[at])
 
 
 def test_parts_are_found_by_their_names(recipe_file: Path, data: Path, model_folder: Path, tmp_path: Path) -> None:

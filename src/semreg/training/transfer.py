@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -42,7 +42,7 @@ def carry_over(model: CnnRnn, config: ModelConfig, folder: Path, *, decoders: bo
     weights = {name: value.float() for name, value in read_weights_as_saved(folder).items()}
     own = model.state_dict()
     fitted = {name: value for name, value in weights.items() if name.startswith("trunk.")}
-    concepts = _pairs(config.concepts, source.concepts)
+    concepts = _pairs(config.concepts, source.concepts, source.forms)
     for name in ("semantic.weight", "semantic.bias"):
         fitted[name] = _rows(own[name], weights[name], concepts)
     told = [f"{source.name}'s trunk", f"{len(concepts)} of {len(config.concepts)} concepts"]
@@ -85,9 +85,13 @@ def _alike(new: DecoderConfig, old: DecoderConfig) -> bool:
     return new.model_copy(update={"words": old.words, "max_length": old.max_length, "dropout": old.dropout}) == old
 
 
-def _pairs(new: Sequence[str], old: Sequence[str]) -> list[tuple[int, int]]:
-    """(place in new, place in old) of every name that both have."""
+def _pairs(new: Sequence[str], old: Sequence[str], forms: Mapping[str, str] | None = None) -> list[tuple[int, int]]:
+    """(place in new, place in old) of every name that both have, the old one perhaps in another form ("bird", "birds").
+
+    Of two new names that are forms of one old one, both are paired with it.
+    """
     place = {name: index for index, name in enumerate(old)}
+    place |= {form: place[name] for form, name in (forms or {}).items() if name in place and form not in place}
     return [(index, place[name]) for index, name in enumerate(new) if name in place]
 
 
