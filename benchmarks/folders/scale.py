@@ -24,7 +24,6 @@ from pathlib import Path
 from PIL import Image
 
 from semreg.annotation import Annotation, Caption, Tag
-from semreg.annotator import Options, ahead
 from semreg.data.images import read_picture
 from semreg.folders.changes import settle
 from semreg.folders.database import HIDDEN, NAME
@@ -34,6 +33,8 @@ from semreg.folders.library import Library
 from semreg.folders.records import Write
 from semreg.folders.targets import XmpTarget
 from semreg.folders.walk import find_pictures
+from semreg.options import Options
+from semreg.reading import ahead
 
 
 class Reader:

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 from semreg.annotation import Annotation, Caption, Concept, Tag
 from semreg.errors import PictureError, SemregError
 from semreg.explanation import Explanation
+from semreg.options import Options
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from semreg.annotator import Annotator, Options
+    from semreg.annotator import Annotator
+    from semreg.options import Options
 
 __all__ = [
     "Annotation",
@@ -56,9 +58,9 @@ def load(model: Path | str | None = None, device: str = "cpu", engine: str = "to
 
 
 def __getattr__(name: str) -> Any:
-    # Annotator and Options bring torch along, which takes a second: they are imported when first asked for.
-    if name in ("Annotator", "Options"):
-        from semreg import annotator
+    # Annotator brings torch along, which takes a second: it is imported when first asked for.
+    if name == "Annotator":
+        from semreg.annotator import Annotator
 
-        return getattr(annotator, name)
+        return Annotator
     raise AttributeError(f"module 'semreg' has no attribute {name!r}")

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import itertools
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 from semreg.annotation import Annotation, Caption, Concept, Tag
-from semreg.data.images import Source, prepare, read_picture
+from semreg.data.images import Source
 from semreg.data.vocabulary import NEVER_PRODUCED, PADDING, SPECIAL, START, STOP
 from semreg.decoding import Hypotheses, beam_search, search_for
 from semreg.decoding.tag_scores import combine, evidence_of_paths
-from semreg.errors import PictureError, SemregError
+from semreg.errors import SemregError
 from semreg.explanation import Explanation
 from semreg.model.cnn_rnn import CnnRnn
 from semreg.model.interfaces import Encoding
 from semreg.model_folder import Form, ModelConfig, TagScoreConfig, find_model, fingerprint, load_model
+from semreg.options import Options
+from semreg.reading import Batch, Reader
 from semreg.runtime.choose import Wanted, load_engine
 from semreg.runtime.engine import Engine
 from semreg.runtime.torch_engine import TorchEngine
@@ -38,62 +36,6 @@ from semreg.steering import (
     word_rules,
 )
 from semreg.telling import tell_captions, tell_concepts, tell_tags
-
-T = TypeVar("T")
-R = TypeVar("R")
-
-
-@dataclass(frozen=True)
-class Options:
-    """How to annotate.
-
-    Attributes:
-        beams: width of the beam search, for tags and captions; 1 is greedy.
-        n_best: captions for each picture, at most `beams`.
-        min_score: probability from which a tag is told; None takes the model's own threshold.
-        max_tags: tags at most, the most probable; None tells all.
-        batch_size: pictures that go through the model together.
-        must: words that the caption, and labels that the tags, hold for certain, in any of their forms.
-        never: words and labels that they do not hold, in none of their forms.
-        emphasis: what a concept that a person sets to 1 counts as; 1 is no more than the CNN's own certainty.
-    """
-
-    beams: int = 3
-    n_best: int = 1
-    min_score: float | None = None
-    max_tags: int | None = None
-    batch_size: int = 16
-    must: tuple[str, ...] = ()
-    never: tuple[str, ...] = ()
-    emphasis: float = 2.0
-
-    def __post_init__(self) -> None:
-        if self.min_score is not None and not 0 <= self.min_score <= 1:
-            raise SemregError(f"min_score must lie in 0..1, is {self.min_score}: 0.5 is even odds")
-        if self.max_tags is not None and self.max_tags < 0:
-            raise SemregError(f"max_tags must be 0 or more, is {self.max_tags}: leave it out for all tags")
-        if self.batch_size < 1:
-            raise SemregError(f"batch_size must be at least 1, is {self.batch_size}: 16 is usual")
-        if not 1 <= self.emphasis <= 10:
-            raise SemregError(f"emphasis must lie in 1..10, is {self.emphasis}: 2 is usual")
-        for name in ("must", "never"):
-            words = getattr(self, name)
-            if isinstance(words, str) or not all(isinstance(word, str) and word.strip() for word in words):
-                raise SemregError(f"{name} must be a list of words, is {str(words)[:60]!r}")
-            object.__setattr__(self, name, tuple(words))
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Pictures read together.
-
-    Attributes:
-        sources: each with the sentence that says why it cannot be read, or None.
-        pictures: those that can, uint8 (G, 3, S, S), in order.
-    """
-
-    sources: list[tuple[Source, str | None]]
-    pictures: Tensor
 
 
 @dataclass(frozen=True)
@@ -144,7 +86,7 @@ class Annotator:
         words = config.decoders["caption"].words if "caption" in config.decoders else ()
         named = config.concept_vocabulary().of_token(words)
         self._content = tuple(len(SPECIAL) + token for token, concept in enumerate(named) if concept >= 0)
-        self._preprocessing = config.preprocessing.build()
+        self._reader = Reader(config.preprocessing.build())
 
     @classmethod
     def load(
@@ -198,12 +140,7 @@ class Annotator:
 
     def read(self, sources: Iterable[Source], batch_size: int) -> Iterator[Batch]:
         """Read pictures into batches, ahead of their use; what cannot be read is named in its batch."""
-        pictures = ahead(self._try, sources, 2 * batch_size)
-        empty = torch.empty(0, 3, self._preprocessing.size, self._preprocessing.size, dtype=torch.uint8)
-        while chunk := list(itertools.islice(pictures, batch_size)):
-            good = [picture for _, picture in chunk if isinstance(picture, Tensor)]
-            problems = [(source, None if isinstance(found, Tensor) else str(found)) for source, found in chunk]
-            yield Batch(problems, torch.stack(good) if good else empty)
+        return self._reader.batches(sources, batch_size)
 
     @torch.inference_mode()
     def encode(self, pictures: Tensor) -> Encoding:
@@ -452,31 +389,8 @@ class Annotator:
         Raises:
             PictureError: it cannot be read.
         """
-        # At twice the size a reduced-scale JPEG gives the same picture as the full one, to a fraction of a level.
-        return prepare(read_picture(source, at_least=2 * self._preprocessing.size), self._preprocessing)
-
-    def _try(self, source: Source) -> tuple[Source, Tensor | PictureError]:
-        try:
-            return source, self.read_one(source)
-        except PictureError as error:
-            return source, error
+        return self._reader.one(source)
 
 
 def _name(source: Source) -> str | None:
     return Path(source).as_posix() if isinstance(source, str | Path) else None
-
-
-def ahead(work: Callable[[T], R], items: Iterable[T], lead: int) -> Iterator[R]:
-    """Results in order, computed in threads at most `lead` items ahead of their use."""
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        waiting: deque[Future[R]] = deque()
-        try:
-            for item in items:
-                waiting.append(pool.submit(work, item))
-                if len(waiting) >= lead:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()

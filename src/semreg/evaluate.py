@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from semreg.annotator import Annotator, Options
+from semreg.annotator import Annotator
 from semreg.data.records import Record
 from semreg.errors import SemregError
 from semreg.evaluation import (
@@ -21,6 +21,7 @@ from semreg.evaluation import (
     tagging_scores,
     top_k,
 )
+from semreg.options import Options
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]

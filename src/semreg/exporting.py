@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from semreg.annotator import Annotator, Options
+from semreg.annotator import Annotator
 from semreg.data.images import prepare, read_picture
 from semreg.data.records import METADATA, Record, read_records
 from semreg.data.vocabulary import SPECIAL
@@ -16,6 +16,7 @@ from semreg.errors import PictureError, SemregError
 from semreg.evaluate import compare, predict
 from semreg.folders.walk import find_pictures
 from semreg.model_folder import HUB
+from semreg.options import Options
 from semreg.runtime.choose import cache_folder
 from semreg.runtime.exported import Manifest, open_export, write_graphs, write_manifest
 from semreg.runtime.parity import check_pictures, parity, pictures_a_second

@@ -10,12 +10,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from semreg.annotator import Annotator, Options
+from semreg.annotator import Annotator
 from semreg.data.records import Record
 from semreg.errors import SemregError
 from semreg.evaluate import predict, tag_tables, true_tags
 from semreg.evaluation import choose_threshold, expected_calibration_error, fit_scale, tagging_scores
 from semreg.model_folder import ConceptScaleConfig, ModelConfig, TagScoreConfig
+from semreg.options import Options
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]

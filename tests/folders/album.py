@@ -10,7 +10,6 @@ from pathlib import Path
 from PIL import Image
 
 from semreg.annotation import Annotation, Caption, Tag
-from semreg.annotator import Options, ahead
 from semreg.data.images import read_picture
 from semreg.errors import PictureError, SemregError
 from semreg.folders.changes import settle
@@ -20,6 +19,8 @@ from semreg.folders.labels import Labels
 from semreg.folders.library import Library
 from semreg.folders.targets import Target, XmpTarget
 from semreg.folders.walk import find_pictures
+from semreg.options import Options
+from semreg.reading import ahead
 
 KINDS = ("jpg", "png", "webp", "tif")
 WORDS = ("dog", "cat", "horse", "beach", "snow", "kite", "tree", "boat")

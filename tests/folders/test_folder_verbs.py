@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from semreg.annotator import Options
 from semreg.cli.annotating import computing
 from semreg.metadata import read
+from semreg.options import Options
 
 COMMAND = [sys.executable, "-m", "semreg"]
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "100"}

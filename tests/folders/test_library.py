@@ -10,7 +10,6 @@ import pytest
 from album import KINDS, FakeAnnotator, make_album, open_journal, pixels, run
 from PIL import Image
 
-from semreg.annotator import Options
 from semreg.errors import PictureError, SemregError
 from semreg.folders.journal import Journal
 from semreg.folders.labels import Labels, Name
@@ -19,6 +18,7 @@ from semreg.folders.targets import TextTarget, XmpTarget
 from semreg.folders.undo import Undo, last_run
 from semreg.folders.walk import find_pictures
 from semreg.metadata import read
+from semreg.options import Options
 
 
 def contents(folder: Path) -> dict[str, bytes]:

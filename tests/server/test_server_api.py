@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from semreg.annotator import Annotator, Options
+from semreg.annotator import Annotator
+from semreg.options import Options
 
 from .conftest import PICTURES, Serve
 

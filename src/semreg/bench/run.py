@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from semreg.annotator import Annotator, Options
+from semreg.annotator import Annotator
 from semreg.bench.measure import Case, measure, peak_memory, ratio, surroundings
 from semreg.bench.pictures import make_files
 from semreg.bench.plain import PlainTrunk, picture_by_picture, plain_annotate, plain_read
@@ -20,6 +20,7 @@ from semreg.errors import SemregError
 from semreg.evaluation import caption_scores
 from semreg.model.losses import binary_cross_entropy, relational_loss
 from semreg.model.trunks import build_trunk, freeze
+from semreg.options import Options
 
 BEAMS = (1, 3, 5)
 PARTS = ("decode", "model", "files", "training", "metrics", "start")

@@ -14,12 +14,13 @@ from semreg.cli.options import load_annotator
 from semreg.errors import SemregError
 
 if TYPE_CHECKING:
-    from semreg.annotator import Annotator, Options
+    from semreg.annotator import Annotator
     from semreg.folders.journal import Journal
     from semreg.folders.labels import Labels
     from semreg.folders.library import Library
     from semreg.folders.settings import Settings
     from semreg.folders.targets import Target
+    from semreg.options import Options
 
 _CHOICE, _FILES = "Which tags", "What is written into folders"
 
@@ -202,7 +203,7 @@ class Work:
         """Read the label files and load the model; words that the model does not know are named on stderr."""
         labels = settings.labels()
         annotator = load_annotator(settings.model, settings.device, settings.engine)
-        from semreg.annotator import Options
+        from semreg.options import Options
 
         strangers = labels.unknown(annotator.labels)
         if strangers:

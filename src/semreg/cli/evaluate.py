@@ -41,8 +41,8 @@ def evaluate(
 
     records = of_split(read_records(data), split)
     annotator = load_annotator(model, device, engine)
-    from semreg.annotator import Options
     from semreg.evaluate import evaluate as compare
+    from semreg.options import Options
 
     with progress_bar("evaluating", len(records)) as advance:
         result = compare(annotator, records, Options(beams=beam, batch_size=batch), advance)

@@ -42,7 +42,7 @@ def explain(
     if format not in ("text", "json"):
         raise SemregError(f"--format must be text or json, is {format!r}")
     annotator = load_annotator(model, device)
-    from semreg.annotator import Options
+    from semreg.options import Options
 
     options = Options(beams=beam)
     annotation = annotator(picture, options)

@@ -43,8 +43,8 @@ def report(
         raise SemregError(f"cannot write {output}: it is a folder, pass the name of a file in it")
     records = of_split(read_records(data), split)
     annotator = load_annotator(model, device)
-    from semreg.annotator import Options
     from semreg.evaluate import predict
+    from semreg.options import Options
     from semreg.report.report import find_run, write_report
 
     own = find_run(Path(model)) if model is not None and Path(model).is_dir() else None

@@ -74,8 +74,8 @@ def tune(
     everything = read_records(data)
     records = of_split(everything, split)
     annotator = load_annotator(model, device)
-    from semreg.annotator import Options
     from semreg.model_folder import find_model, save_config
+    from semreg.options import Options
     from semreg.tuning import tune as choose
 
     known = [record for record in everything if record.split == train] or records

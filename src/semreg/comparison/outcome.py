@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from semreg.annotator import Annotator, Options
+from semreg.annotator import Annotator
 from semreg.data.records import Record
 from semreg.evaluate import compare, predict, score_captions, tag_tables
 from semreg.evaluation import top_k
 from semreg.files import atomic_write
+from semreg.options import Options
 
 FIGURES, TABLES = "test.json", "test.npz"
 

@@ -9,8 +9,9 @@ from itertools import islice
 from pathlib import Path
 
 from semreg.annotation import Annotation
-from semreg.annotator import Annotator, Options
+from semreg.annotator import Annotator
 from semreg.folders.records import Picture
+from semreg.options import Options
 
 _BLOCK = 512  # pictures between two pauses in which the reading of pictures does not run ahead of the model
 

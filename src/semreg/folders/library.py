@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from semreg.annotation import Annotation
-from semreg.annotator import Annotator, Options, ahead
+from semreg.annotator import Annotator
 from semreg.errors import SemregError
 from semreg.folders.changes import Change, Changes, Contents
 from semreg.folders.items import Counts, Item, Said, annotated
@@ -21,6 +21,8 @@ from semreg.folders.records import Form, Picture
 from semreg.folders.targets import KeptError, Subject, Target
 from semreg.folders.walk import Found
 from semreg.metadata import read
+from semreg.options import Options
+from semreg.reading import ahead
 
 _BYTES = 64 << 20  # a batch is written early when its pictures are larger than this together
 _LEAD = 32  # pictures whose content is looked at ahead of their turn

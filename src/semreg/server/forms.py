@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from semreg.annotation import Annotation
-from semreg.annotator import Options
+from semreg.options import Options
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Word = Annotated[str, Field(min_length=1, max_length=100)]

@@ -14,8 +14,9 @@ from starlette.requests import Request
 from torch import Tensor
 
 from semreg.annotation import Annotation
-from semreg.annotator import Annotator, Options
+from semreg.annotator import Annotator
 from semreg.errors import PictureError
+from semreg.options import Options
 from semreg.server import pictures
 from semreg.server.batching import ModelThread
 from semreg.server.metrics import Metrics

@@ -19,7 +19,7 @@ import torch
 from accelerate import Accelerator
 
 import semreg
-from semreg.annotator import Annotator, Options
+from semreg.annotator import Annotator
 from semreg.data.records import Record, read_records
 from semreg.errors import SemregError
 from semreg.evaluate import evaluate
@@ -31,6 +31,7 @@ from semreg.model_folder import (
     build_model,
     save_model,
 )
+from semreg.options import Options
 from semreg.training.calibration import Counts, calibrated
 from semreg.training.card import model_card
 from semreg.training.checkpoint import CHECKPOINT, Progress, load_checkpoint, save_checkpoint

@@ -13,8 +13,8 @@ from pydantic import ValidationError
 from starlette.datastructures import UploadFile as Upload
 
 from semreg.annotation import Annotation
-from semreg.annotator import Options
 from semreg.metadata import Entry, new_sidecar
+from semreg.options import Options
 from semreg.server import pictures
 from semreg.server.corrections import Corrections
 from semreg.server.forms import (

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
 from semreg.annotation import Annotation
-from semreg.annotator import Options
+from semreg.options import Options
 from semreg.server import labelstudio as protocol
 from semreg.server.labelstudio import PredictForm, SetupForm
 from semreg.server.problems import Problem, documented
