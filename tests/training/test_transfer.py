@@ -16,7 +16,7 @@ from semreg.model_folder import ModelConfig, build_model, load_model
 from semreg.training import run
 from semreg.training.preparation import prepare_data, split_records
 from semreg.training.recipe import Recipe, load_recipe
-from semreg.training.transfer import carry_over
+from semreg.training.transfer import as_begun_with, carry_over
 
 
 def fresh(recipe: Recipe) -> tuple[CnnRnn, ModelConfig]:
@@ -99,8 +99,28 @@ def test_decoders_may_be_left_out(recipe_file: Path, model_folder: Path) -> None
 
 def test_another_trunk_is_refused(recipe_file: Path, model_folder: Path) -> None:
     model, config = fresh(load_recipe(recipe_file, ["trunk.batchnorm=frozen"]))
-    with pytest.raises(SemregError, match=r"lite0 with batch normalisation.* has lite0: set trunk"):
+    with pytest.raises(SemregError, match=r"lite0 with batch normalisation.* has lite0: leave trunk"):
         carry_over(model, config, model_folder)
+
+
+def test_a_recipe_without_a_trunk_takes_the_one_of_the_model_that_it_starts_from(
+    recipe_file: Path, model_folder: Path, tmp_path: Path
+) -> None:
+    """And the size of its pictures; what the recipe says itself stays."""
+    shutil.copytree(model_folder, tmp_path / "model")
+    config_file = tmp_path / "model" / "config.json"
+    told = json.loads(config_file.read_text(encoding="utf-8"))
+    told["trunk"] = {"name": "lite2", "folded": False}
+    told["preprocessing"] = {"size": 260, "resize": "crop", "mirror": True}
+    config_file.write_text(json.dumps(told), encoding="utf-8")
+    init = f"init={json.dumps(str(tmp_path / 'model'))}"
+    recipe = as_begun_with(load_recipe(recipe_file, [init, "trunk={dropout: 0.4}", "preprocessing={resize: pad}"]))
+    assert recipe.trunk.model_dump() == {"name": "lite2", "pretrained": True, "dropout": 0.4, "batchnorm": "frozen"}
+    assert recipe.preprocessing.model_dump() == {"size": 260, "resize": "pad", "mirror": True}
+    own = load_recipe(recipe_file, [init])
+    assert as_begun_with(own).trunk.name == "lite0" and as_begun_with(own).preprocessing.size == 48
+    alone = load_recipe(recipe_file, ["trunk={}"])
+    assert as_begun_with(alone) == alone
 
 
 def test_a_run_starts_from_it_and_resumes(recipe_file: Path, model_folder: Path, tmp_path: Path) -> None:

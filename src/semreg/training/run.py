@@ -52,7 +52,7 @@ from semreg.training.refit import first_recipe, second_recipe, with_choices
 from semreg.training.replay import kept_pictures, save_replay
 from semreg.training.setting import Setting, encode
 from semreg.training.stages import prepare_stage
-from semreg.training.transfer import carry_over
+from semreg.training.transfer import as_begun_with, carry_over
 
 RECIPE, MODEL = "recipe.yaml", "model"
 FIRST = "first"  # folder of the run that chooses, where all pictures are learnt from afterwards
@@ -76,7 +76,7 @@ def train(recipe: Recipe, folder: Path) -> Path:
     """
     if (folder / RECIPE).exists():
         raise SemregError(f"{str(folder)!r} holds a run already: go on with --resume, or name another --output")
-    recipe = _found_from_anywhere(recipe)
+    recipe = as_begun_with(_found_from_anywhere(recipe))
     return _begin(recipe, folder, None)
 
 

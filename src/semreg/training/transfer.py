@@ -4,14 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import torch
+from pydantic import BaseModel
 from torch import Tensor
 
 from semreg.data.vocabulary import SPECIAL
 from semreg.errors import SemregError
 from semreg.model.cnn_rnn import CnnRnn
 from semreg.model_folder import DecoderConfig, Form, ModelConfig, read_config, read_weights_as_saved
+from semreg.training.recipe import Recipe
+
+Group = TypeVar("Group", bound=BaseModel)
+
+
+def as_begun_with(recipe: Recipe) -> Recipe:
+    """The recipe with the trunk and the preprocessing of the model that it starts from, where it leaves them open.
+
+    What the recipe says itself stays: another size of the pictures is a choice, another trunk a mistake that
+    `carry_over` names.
+
+    Raises:
+        SemregError: it starts from a model that is none.
+    """
+    if recipe.init is None:
+        return recipe
+    source = read_config(recipe.init)
+    trunk = {"name": source.trunk.name, "batchnorm": "folded" if source.trunk.folded else "frozen"}
+    changes = {
+        "trunk": _completed(recipe.trunk, trunk),
+        "preprocessing": _completed(recipe.preprocessing, source.preprocessing.model_dump()),
+    }
+    return recipe.model_copy(update=changes)
 
 
 def carry_over(model: CnnRnn, config: ModelConfig, folder: Path, *, decoders: bool = True) -> str:
@@ -37,7 +62,7 @@ def carry_over(model: CnnRnn, config: ModelConfig, folder: Path, *, decoders: bo
     if source.trunk != config.trunk:
         raise SemregError(
             f"--init needs a model with the trunk {_trunk(config)}, {str(folder)!r} has {_trunk(source)}: "
-            "set trunk.name and trunk.batchnorm as it has them"
+            "leave trunk.name and trunk.batchnorm out of the recipe, or set them as it has them"
         )
     weights = {name: value.float() for name, value in read_weights_as_saved(folder).items()}
     own = model.state_dict()
@@ -93,6 +118,11 @@ def _pairs(new: Sequence[str], old: Sequence[str], forms: Mapping[str, str] | No
     place = {name: index for index, name in enumerate(old)}
     place |= {form: place[name] for form, name in (forms or {}).items() if name in place and form not in place}
     return [(index, place[name]) for index, name in enumerate(new) if name in place]
+
+
+def _completed(settings: Group, values: Mapping[str, object]) -> Group:
+    """Settings with other values in place of the defaults that nobody chose."""
+    return settings.model_copy(update={k: v for k, v in values.items() if k not in settings.model_fields_set})
 
 
 def _rows(own: Tensor, other: Tensor, pairs: Sequence[tuple[int, int]]) -> Tensor:
