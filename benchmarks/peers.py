@@ -24,6 +24,7 @@ import semreg
 from semreg import Annotator, Options
 from semreg.bench.measure import Case, measure, peak_memory, ratio, surroundings
 from semreg.bench.plain import picture_by_picture
+from semreg.bench.run import modelling
 from semreg.data.vocabulary import NEVER_PRODUCED, PADDING, START, STOP
 from semreg.decoding import beam_search, search_for
 from semreg.folders.walk import find_pictures
@@ -154,11 +155,7 @@ def main() -> None:
             work = generate(build().eval(), size, pictures[: arguments.peer_batch])
             cases.append(replace(Case(name, arguments.peer_batch, work), most=300.0))
     resnet = with_resnet(first)
-    cases.append(Case("ResNet-50: trunk", BATCH, torch.inference_mode()(lambda: resnet.model.trunk(pictures))))
-    for beams in (1, BEAMS):
-        options = Options(beams=beams)
-        whole = lambda options=options: resnet.predict(resnet.encode(pictures), options)  # noqa: E731
-        cases.append(Case(f"ResNet-50: all, beam {beams}", BATCH, whole))
+    cases += modelling("ResNet-50", resnet, pictures, beams=(1, BEAMS))
     measured = measure(cases, arguments.rounds, warm=1)
     ratios = {}
     for engine in engines:

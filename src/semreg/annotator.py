@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -35,6 +36,7 @@ from semreg.steering import (
     to_encoding,
     word_rules,
 )
+from semreg.streams import in_streams
 from semreg.telling import tell_captions, tell_concepts, tell_tags
 
 
@@ -127,16 +129,22 @@ class Annotator:
         return self.annotate_read(self.read_one(source)[None], [_name(source)], options or Options())[0]
 
     def annotate(self, sources: Iterable[Source], options: Options | None = None) -> Iterator[Annotation]:
-        """Annotate many pictures, one annotation each, in their order; decoding runs beside the model.
+        """Annotate many pictures, one annotation each, in their order; reading runs beside the model.
 
         A picture that cannot be read gives an annotation whose `error` says why.
         """
-        options = options or Options()
-        for batch in self.read(sources, options.batch_size):
+        chosen = options or Options()
+
+        def told(batch: Batch) -> list[Annotation]:
             names = [_name(source) for source, problem in batch.sources if problem is None]
-            done = iter(self.annotate_read(batch.pictures, names, options))
-            for source, problem in batch.sources:
-                yield next(done) if problem is None else Annotation.failed(_name(source), problem, self.name)
+            done = iter(self.annotate_read(batch.pictures, names, chosen))
+            return [
+                next(done) if problem is None else Annotation.failed(_name(source), problem, self.name)
+                for source, problem in batch.sources
+            ]
+
+        batches = self.read(sources, chosen.batch_size)
+        yield from itertools.chain.from_iterable(in_streams(told, batches, self.engine.streams))
 
     def read(self, sources: Iterable[Source], batch_size: int) -> Iterator[Batch]:
         """Read pictures into batches, ahead of their use; what cannot be read is named in its batch."""

@@ -67,9 +67,24 @@ class Reader:
             return source, error
 
 
-def ahead(work: Callable[[T], R], items: Iterable[T], lead: int) -> Iterator[R]:
-    """Results in order, computed in threads at most `lead` items ahead of their use."""
-    with ThreadPoolExecutor(max_workers=2) as pool:
+def ahead(
+    work: Callable[[T], R],
+    items: Iterable[T],
+    lead: int,
+    *,
+    workers: int = 2,
+    begin: Callable[[], None] | None = None,
+) -> Iterator[R]:
+    """Results in order, computed in threads at most `lead` items ahead of their use.
+
+    Args:
+        work: on one item.
+        items: to work on; the calling thread asks for them.
+        lead: how far ahead.
+        workers: threads.
+        begin: what each thread does first.
+    """
+    with ThreadPoolExecutor(max_workers=workers, initializer=begin) as pool:
         waiting: deque[Future[R]] = deque()
         try:
             for item in items:

@@ -21,6 +21,7 @@ from semreg.evaluation import caption_scores
 from semreg.model.losses import binary_cross_entropy, relational_loss
 from semreg.model.trunks import build_trunk, freeze
 from semreg.options import Options
+from semreg.streams import in_streams
 
 BEAMS = (1, 3, 5)
 PARTS = ("decode", "model", "files", "training", "metrics", "start")
@@ -114,20 +115,23 @@ def decoding(annotator: Annotator, files: dict[str, list[Path]]) -> list[Case]:
     return cases
 
 
-def modelling(name: str, annotator: Annotator, pictures: Tensor) -> list[Case]:
-    """A batch that was read already, to features, concepts, and tags with captions."""
-    count = len(pictures)
+def modelling(name: str, annotator: Annotator, pictures: Tensor, beams: Sequence[int] = BEAMS) -> list[Case]:
+    """Batches that were read already, to features, concepts, and tags with captions; as many at a time as in use."""
+    streams = annotator.engine.streams
+    batches = [pictures] * (1 if streams == 1 else 2 * streams)
     encoding = annotator.encode(pictures)
-    cases = [Case(f"{name}: concepts", count, lambda: annotator.encode(pictures))]
+
+    def case(part: str, work: Callable[[Tensor], Any]) -> Case:
+        return Case(f"{name}: {part}", sum(map(len, batches)), lambda: list(in_streams(work, batches, streams)))
+
+    cases = [case("concepts", annotator.encode)]
     if annotator.engine.name.startswith("torch:fp32"):
-        trunk = annotator.model.trunk
-        cases.append(Case(f"{name}: trunk", count, torch.inference_mode()(lambda: trunk(pictures))))
-    for beams in BEAMS:
-        options = Options(beams=beams)
-        told = lambda options=options: annotator.predict(encoding, options)  # noqa: E731
-        whole = lambda options=options: annotator.predict(annotator.encode(pictures), options)  # noqa: E731
-        cases.append(Case(f"{name}: telling, beam {beams}", count, told))
-        cases.append(Case(f"{name}: all, beam {beams}", count, whole))
+        cases.append(case("trunk", torch.inference_mode()(annotator.model.trunk.__call__)))
+    for width in beams:
+        options = Options(beams=width)
+        cases.append(case(f"telling, beam {width}", lambda _, o=options: annotator.predict(encoding, o)))  # type: ignore[misc]
+        whole = lambda batch, o=options: annotator.predict(annotator.encode(batch), o)  # noqa: E731
+        cases.append(case(f"all, beam {width}", whole))
     return cases
 
 

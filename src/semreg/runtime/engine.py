@@ -24,10 +24,12 @@ class Engine(Protocol):
     Attributes:
         name: kind and precision, such as "openvino:bf16".
         device: where it wants pictures and gives encodings.
+        streams: batches that it best works on at the same time, each in a thread.
     """
 
     name: str
     device: torch.device
+    streams: int
 
     def encode(self, pictures: Tensor) -> Encoding:
         """See: uint8 (B, 3, S, S) on `device` to what the CNN saw, float32."""

@@ -85,6 +85,7 @@ class GraphEngine:
     """
 
     device = torch.device("cpu")
+    streams = 1  # what runs the graphs shares out the cores by itself
 
     def __init__(self, name: str, runs: Mapping[str, Run], sources: Mapping[str, str]) -> None:
         self.name, self._runs, self._sources = name, runs, sources

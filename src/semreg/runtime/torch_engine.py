@@ -12,6 +12,8 @@ from semreg.model.cnn_rnn import CnnRnn
 from semreg.model.interfaces import Encoding
 from semreg.model.prepared import PreparedDecoder
 
+MOST_STREAMS = 4  # each holds the CNN's intermediate results of one batch
+
 
 class TorchEngine:
     """Torch on any device.
@@ -31,6 +33,7 @@ class TorchEngine:
         self.model, self.mirror, self.precision = model, mirror, precision
         self.device = device or torch.device("cpu")
         self.name = f"torch:{precision}"
+        self.streams = min(MOST_STREAMS, torch.get_num_threads()) if self.device.type == "cpu" else 1
         self._see: Any = torch.compile(model.encode, dynamic=True) if precision == "compile" else model.encode
         half = precision == "bf16" or (precision == "compile" and self.device.type == "cuda")
         self._dtype = torch.bfloat16 if half else torch.float32

@@ -1,0 +1,38 @@
+"""Several batches at the same time, each on a share of the cores: a decoder's small steps gain nothing from many."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
+
+import torch
+
+from semreg.reading import ahead
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def in_streams(work: Callable[[T], R], items: Iterable[T], streams: int) -> Iterator[R]:
+    """Results in the order of the items, of which `streams` are worked on at the same time.
+
+    The threads of torch are shared out between the streams until the last result is there. One item alone gets all.
+    """
+    rest = iter(items)
+    first = list(itertools.islice(rest, 2))
+    if streams < 2 or len(first) < 2:
+        yield from map(work, itertools.chain(first, rest))
+        return
+    threads = torch.get_num_threads()
+    share = threads // streams
+    try:
+        yield from ahead(
+            work,
+            itertools.chain(first, rest),
+            streams + 1,
+            workers=streams,
+            begin=lambda: torch.set_num_threads(share),  # of the calling thread, and of those that begin after it
+        )
+    finally:
+        torch.set_num_threads(threads)

@@ -1,0 +1,72 @@
+"""Batches side by side: same results, same order, the threads shared out and given back."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+import semreg
+from semreg import Options
+from semreg.streams import in_streams
+
+
+@pytest.fixture
+def four_threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(4)
+    yield
+    torch.set_num_threads(before)
+
+
+def test_two_items_are_worked_on_at_the_same_time_with_half_the_threads_each(four_threads: None) -> None:
+    both = threading.Barrier(2, timeout=20)
+
+    def work(item: int) -> tuple[int, int]:
+        both.wait()  # passes only where another is at work too
+        return item, torch.get_num_threads()
+
+    assert list(in_streams(work, range(10), 2)) == [(item, 2) for item in range(10)]
+    assert torch.get_num_threads() == 4
+
+
+@pytest.mark.parametrize(("items", "streams"), [(1, 2), (5, 1), (0, 2)])
+def test_one_item_or_one_stream_has_all_threads(four_threads: None, items: int, streams: int) -> None:
+    caller = threading.get_ident()
+    found = list(in_streams(lambda item: (item, torch.get_num_threads(), threading.get_ident()), range(items), streams))
+    assert found == [(item, 4, caller) for item in range(items)]
+
+
+def test_a_failure_reaches_the_caller_and_gives_the_threads_back(four_threads: None) -> None:
+    def work(item: int) -> int:
+        if item == 3:
+            raise ValueError("the third")
+        return item
+
+    stream = in_streams(work, range(100), 2)
+    with pytest.raises(ValueError, match="the third"):
+        list(stream)
+    assert torch.get_num_threads() == 4
+
+
+def test_what_is_left_early_stops_and_gives_the_threads_back(four_threads: None) -> None:
+    done: list[int] = []
+    stream = in_streams(done.append, range(1000), 2)
+    next(stream)
+    stream.close()  # type: ignore[attr-defined]
+    assert len(done) <= 5 and torch.get_num_threads() == 4
+
+
+def test_streams_tell_what_one_batch_after_the_other_tells(four_threads: None, model_folder: Path, data: Path) -> None:
+    annotator = semreg.load(model_folder)
+    assert annotator.engine.streams == 4
+    pictures = sorted(data.glob("*.jpg"))
+    side_by_side = list(annotator.annotate(pictures, Options(batch_size=2)))
+    annotator.engine.streams = 1
+    in_turn = list(annotator.annotate(pictures, Options(batch_size=2)))
+    assert [(a.file_name, [t.label for t in a.tags], a.caption and a.caption.text) for a in side_by_side] == [
+        (a.file_name, [t.label for t in a.tags], a.caption and a.caption.text) for a in in_turn
+    ]
