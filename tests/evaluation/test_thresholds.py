@@ -12,6 +12,7 @@ from semreg.errors import SemregError
 from semreg.evaluation import (
     choose_threshold,
     tagging_scores,
+    thresholds_at,
     tune_by_frequency,
     tune_threshold,
     tune_thresholds,
@@ -162,3 +163,30 @@ def test_chosen_thresholds_vary_less_from_set_to_set_than_the_best_cuts(per: str
 def test_without_resamples_the_chosen_threshold_is_the_best_cut() -> None:
     scores, true = [[0.8, 0.2], [0.6, 0.1]], [[1, 0], [1, 0]]
     assert choose_threshold(scores, true, "O-F1", "all", [2, 0], resamples=0) == tune_threshold(scores, true)
+
+
+def test_scores_that_are_off_for_a_class_have_its_threshold_moved_as_far() -> None:
+    generator = np.random.default_rng(0)
+    odds = generator.normal(-1, 1.5, size=(20_000, 3))
+    off = np.array(
+        [0.8, 0.0, -1.2]
+    )  # the truth is likelier than the scores say for the first, less likely for the last
+    true = generator.random(odds.shape) < 1 / (1 + np.exp(-(odds + off)))
+    found = thresholds_at(1 / (1 + np.exp(-odds)), true, 0.5)
+    assert np.log(found / (1 - found)) == pytest.approx(-off, abs=0.1)
+
+
+def test_a_class_that_never_comes_up_keeps_the_probability_that_was_asked_for() -> None:
+    scores = np.array([[0.9, 1e-6], [0.2, 1e-6], [0.7, 1e-6]])
+    found = thresholds_at(scores, [[0, 0], [0, 0], [1, 0]], 0.6)
+    assert found[1] == pytest.approx(0.6, abs=1e-5) and found[0] > 0.6
+    few, many = (thresholds_at(scores, [[0, 0], [0, 0], [1, 0]], 0.6, prior)[0] for prior in (1.0, 100.0))
+    assert few > found[0] > many > 0.6
+
+
+def test_a_number_is_the_probability_itself_for_all_tags_and_never_by_frequency() -> None:
+    scores, true = np.array([[0.9, 0.1], [0.8, 0.3]]), np.array([[0, 0], [1, 0]])
+    assert choose_threshold(scores, true, 0.4, "all", [1, 1]) == 0.4
+    assert choose_threshold(scores, true, 0.4, "class", [1, 1]) == tuple(thresholds_at(scores, true, 0.4))
+    with pytest.raises(SemregError, match="not by frequency"):
+        choose_threshold(scores, true, 0.4, "frequency", [1, 1])

@@ -8,7 +8,13 @@ from semreg.evaluation.curves import ClassScores, class_scores, precision_recall
 from semreg.evaluation.meteor import meteor
 from semreg.evaluation.tag_report import TagReport, picture_f1, tag_report
 from semreg.evaluation.tagging import average_precision, mean_average_precision, tagging_scores, top_k
-from semreg.evaluation.thresholds import choose_threshold, tune_by_frequency, tune_threshold, tune_thresholds
+from semreg.evaluation.thresholds import (
+    choose_threshold,
+    thresholds_at,
+    tune_by_frequency,
+    tune_threshold,
+    tune_thresholds,
+)
 from semreg.evaluation.tokenizer import tokenize
 from semreg.evaluation.variety import Diversity, diversity
 
@@ -41,6 +47,7 @@ __all__ = [
     "tag_report",
     "tagging_scores",
     "threshold_scores",
+    "thresholds_at",
     "tokenize",
     "top_k",
     "tune_by_frequency",

@@ -18,6 +18,7 @@ from semreg.evaluation.tagging import (
     as_scores,
     ranked,
     require_positive,
+    require_same_shape,
     tagging_scores,
 )
 
@@ -122,10 +123,52 @@ def tune_by_frequency(
     return np.asarray(thresholds, dtype=np.float64)
 
 
+def thresholds_at(
+    scores: ArrayLike, true: ArrayLike, probability: float, prior: float = 10.0, rounds: int = 30
+) -> NDArray[np.float64]:
+    """A threshold per class from which on it is there with a given probability, for scores that hold on the whole.
+
+    Class k's score p stands for sigmoid(logit(p) + b_k), where b_k is the likeliest given the pictures and a normal
+    distribution of all b around 0 of variance 1 / prior: a class that the scores expect `prior` times, each time as
+    likely as not, moves half as far as its pictures say, and one that never comes up stays as it is.
+
+    Args:
+        scores: (N, K) probabilities in 0..1.
+        true: (N, K) booleans or 0/1.
+        probability: wanted at the threshold, in 0..1.
+        prior: how firmly b is held at 0, above 0.
+        rounds: Newton steps at most.
+
+    Returns:
+        (K,) thresholds in 0..1.
+
+    Raises:
+        SemregError: arrays of different shape, or a prior that is not above 0.
+    """
+    if not prior > 0:
+        raise SemregError(f"prior must be above 0, is {prior}: leave it at 10")
+    values, labels = as_scores(scores), as_labels(true, "true tags")
+    require_same_shape(values, labels)
+    odds = _log_odds(values.astype(np.float64))
+    shift = np.zeros(odds.shape[1])
+    for _ in range(rounds):
+        expected = 1 / (1 + np.exp(-(odds + shift)))
+        slope = (labels - expected).sum(0) - prior * shift
+        step = np.clip(slope / ((expected * (1 - expected)).sum(0) + prior), -1.0, 1.0)
+        shift += step
+        if np.abs(step).max(initial=0.0) < 1e-9:
+            break
+    wanted = _log_odds(np.full(len(shift), probability)) - shift
+    return np.asarray(1 / (1 + np.exp(-wanted)), dtype=np.float64)
+
+
 def choose_threshold(
-    scores: ArrayLike, true: ArrayLike, metric: str, per: str, counts: ArrayLike, resamples: int = RESAMPLES
+    scores: ArrayLike, true: ArrayLike, metric: str | float, per: str, counts: ArrayLike, resamples: int = RESAMPLES
 ) -> float | tuple[float, ...]:
     """The threshold that serves a metric on other pictures too, in the form that a model's configuration has it.
+
+    Where the metric is a number, it is the probability that a tag needs: one for all, or with every class's own scores
+    put right (`thresholds_at`).
 
     The best cut on one set of pictures is where chance has put it: some hundred pictures give another one at every
     draw. So the cut is chosen on `resamples` draws of N pictures with replacement, and their mean in log odds is
@@ -134,14 +177,18 @@ def choose_threshold(
     Args:
         scores: (N, K) probabilities in 0..1.
         true: (N, K) booleans or 0/1.
-        metric: to maximise, as in `tune_threshold`.
+        metric: to maximise, as in `tune_threshold`; or a probability.
         per: "all" for one threshold, "frequency" as in `tune_by_frequency`, "class" as in `tune_thresholds`.
         counts: (K,) training pictures of each class; only "frequency" looks at them.
         resamples: draws; 0 takes the pictures once, as they are.
 
     Raises:
-        SemregError: an unknown `per`, or as these.
+        SemregError: an unknown `per`, a probability by frequency, or as these.
     """
+    if not isinstance(metric, str):
+        if per == "frequency":
+            raise SemregError(f"a given probability ({metric:g}) is for all tags or per class, not by frequency")
+        return metric if per == "all" else tuple(thresholds_at(scores, true, metric).tolist())
     values, labels = np.asarray(scores, dtype=np.float64), np.asarray(true)
     best = _tune(values, labels, metric, per, counts)
     draws = np.random.default_rng(0).integers(0, len(values), (resamples, len(values)))

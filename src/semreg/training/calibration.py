@@ -44,8 +44,8 @@ def calibrated(
     model.eval()
     concepts = seen.concepts.float().cpu()
     wanted = recipe.tags.threshold
-    metric = wanted if isinstance(wanted, str) else "O-F1"
-    threshold = choose_threshold(concepts, validation.truth, metric, recipe.tags.per, counts.concepts)
+    metric, per = (wanted, recipe.tags.per) if isinstance(wanted, str) else ("O-F1", "all")
+    threshold = choose_threshold(concepts, validation.truth, metric, per, counts.concepts)
     slope, offset = fit_scale(concepts, validation.truth, threshold)
     changes: dict[str, object] = {
         "concept_threshold": threshold,
@@ -57,14 +57,14 @@ def calibrated(
         known = known_concepts(config, concepts)
         a, b, c = weights = calibrate(path, known, labels)
 
-        choose = partial(choose_threshold, true=labels, metric=metric, per=recipe.tags.per, counts=counts.labels)
+        choose = partial(choose_threshold, true=labels, counts=counts.labels)
         changes["tag_score"] = TagScoreConfig(
             path=a,
             concept=b,
             bias=c,
             paths=recipe.tags.paths,
-            threshold=choose(combine(path, known, weights)) if isinstance(wanted, str) else wanted,
-            head=None if known is None else choose(known),
+            threshold=choose(combine(path, known, weights), metric=wanted, per=recipe.tags.per),
+            head=None if known is None else choose(known, metric=metric, per=per),
         )
     return config.model_copy(update=changes)
 

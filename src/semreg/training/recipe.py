@@ -85,10 +85,11 @@ class TagSettings(Settings):
             "minimal-loss"; Yazici et al. 2020) or with any label that is still to come being right ("any").
         threshold: from which probability on a tag is told: the one that is best on the validation data for the
             overall F1 (pooled), the harmonic mean of per-class precision and recall, or the mean of both; or a
-            probability, such as 0.4 for few and confident tags.
+            probability, such as 0.5 for few and confident tags.
         paths: how many of the paths that the beam search finds count for a tag's probability; at most `beams` do.
         per: whether that threshold is one for "all" tags, lower for rare ones by their "frequency" in training (how
             much lower is tuned too), or one for each "class", drawn towards the common one where positives are few.
+            A probability is for "all" scores as they are, or for each "class" with its scores put right.
     """
 
     source: Literal["labels", "concepts"] = "labels"
@@ -98,6 +99,12 @@ class TagSettings(Settings):
     threshold: Literal["O-F1", "C-F1", "mean"] | Annotated[float, Field(gt=0, lt=1)] = "mean"
     paths: Count = 3
     per: Literal["all", "frequency", "class"] = "all"
+
+    @model_validator(mode="after")
+    def _not_by_frequency(self) -> TagSettings:
+        if not isinstance(self.threshold, str) and self.per == "frequency":
+            raise ValueError("a given probability is for all tags or per class: take per: all or per: class")
+        return self
 
 
 class CaptionSettings(Settings):
