@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from semreg.errors import SemregError
-from semreg.evaluation import tagging_scores
-from semreg.evaluation.bootstrap import TAG_METRICS, compare_means, compare_tags
+from semreg.evaluation import mean_average_precision, tagging_scores
+from semreg.evaluation.bootstrap import TAG_METRICS, compare_means, compare_rankings, compare_tags
 
 
 @pytest.fixture
@@ -68,6 +68,20 @@ def test_two_models_that_differ_by_chance_alone_are_seldom_told_apart() -> None:
     generator = np.random.default_rng(3)
     ps = [compare_means([generator.normal(size=100)], [generator.normal(size=100)], draws=300).p for _ in range(200)]
     assert 1 <= sum(p < 0.05 for p in ps) <= 22
+
+
+def test_rankings_are_compared_by_the_mean_average_precision_of_pictures_drawn_anew() -> None:
+    generator = np.random.default_rng(4)
+    true = generator.random((60, 5)) < 0.15
+    true[:, 4] = False
+    good, fair = (np.round(true + generator.normal(0, spread, true.shape), 1) for spread in (0.6, 1.2))  # with ties
+    found = compare_rankings(good, fair, true, draws=300)
+    assert found.difference == pytest.approx(mean_average_precision(good, true) - mean_average_precision(fair, true))
+    counts = np.random.default_rng(0).multinomial(60, np.full(60, 1 / 60), size=300)
+    drawn = [np.repeat(np.arange(60), row) for row in counts]
+    each = [mean_average_precision(good[i], true[i]) - mean_average_precision(fair[i], true[i]) for i in drawn]
+    assert (found.low, found.high) == pytest.approx(tuple(np.quantile(each, [0.025, 0.975])))
+    assert found.p < 0.05 < compare_rankings(good, good, true, draws=300).p
 
 
 def test_mistakes_are_named(tables: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:

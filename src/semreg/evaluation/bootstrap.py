@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from semreg.errors import SemregError
-from semreg.evaluation.tagging import Bools, as_labels, require_same_shape
+from semreg.evaluation.tagging import Bools, as_labels, as_scores, require_same_shape
 
 Floats = NDArray[np.float64]
 
@@ -62,6 +62,27 @@ def compare_tags(
     return _difference(means[0] - means[1])
 
 
+def compare_rankings(first: ArrayLike, second: ArrayLike, true: ArrayLike, draws: int = _DRAWS) -> Difference:
+    """Two models' scores by mean average precision; each draw's mean leaves out the classes that it has no positive of.
+
+    Args:
+        first: (N, K) scores of the first model.
+        second: the same of the second model.
+        true: (N, K) booleans.
+        draws: R.
+
+    Raises:
+        SemregError: arrays of different shape, or scores that are not finite.
+    """
+    labels = as_labels(true, "true tags")
+    weights = _draw(len(labels), draws)
+    values = [as_scores(scores) for scores in (first, second)]
+    for scores in values:
+        require_same_shape(scores, labels)
+    means = [_mean_average_precision(weights, scores, labels) for scores in values]
+    return _difference(means[0] - means[1])
+
+
 def compare_means(first: Sequence[ArrayLike], second: Sequence[ArrayLike], draws: int = _DRAWS) -> Difference:
     """Two models by a score that each picture has, such as CIDEr-D.
 
@@ -103,6 +124,22 @@ def _tag_metric(weights: Floats, predicted: ArrayLike, true: Bools, metric: str)
     precision = (_ratio(hits, guesses) * counted).sum(1) / classes
     recall = _ratio(hits, positives).sum(1) / classes
     return _ratio(2 * precision * recall, precision + recall)
+
+
+def _mean_average_precision(weights: Floats, scores: Floats, true: Bools) -> Floats:
+    """`mean_average_precision` for each draw, (R + 1,): a picture that is drawn twice counts twice, as one rank."""
+    total, classes = np.zeros(len(weights)), np.zeros(len(weights))
+    for column, right in zip(scores.T, true.T, strict=True):
+        order = np.argsort(-column, kind="stable")
+        drawn = weights[:, order]
+        hits = drawn * right[order]
+        falling = column[order]
+        last = np.searchsorted(-falling, -falling, side="right") - 1  # of those with the same score
+        precision = _ratio(np.cumsum(hits, axis=1)[:, last], np.cumsum(drawn, axis=1)[:, last])
+        positives = hits.sum(1)
+        total += _ratio((precision * hits).sum(1), positives)
+        classes += positives > 0
+    return _ratio(total, classes)
 
 
 def _mean(runs: Sequence[Floats]) -> Floats:
