@@ -35,7 +35,7 @@ def recipe(recipe_file: Path) -> Recipe:
 @pytest.fixture(scope="module")
 def short(recipe_file: Path) -> Recipe:
     """12 training pictures in batches of 4: 6 updates of concepts, 6 of relations, 3 of both, 3 on the metric."""
-    recipe = load_recipe(recipe_file, ["stages.0.epochs=2", "stages.1.epochs=2"])
+    recipe = load_recipe(recipe_file, ["stages.0.epochs=2", "stages.0.hold=0.3", "stages.1.epochs=2"])
     last = SelfCriticalStage(kind="self-critical", epochs=1, batch=4)
     return recipe.model_copy(update={"stages": (*recipe.stages, last)})
 
@@ -96,7 +96,7 @@ def test_the_whole_run_learnt_in_every_stage(whole_run: Path) -> None:
     assert [event["update"] for event in events(whole_run) if event["event"] == "update"] == list(range(1, 19))
 
 
-# In the middle of an epoch and at its end, in each stage; the first one has a moving average of its weights.
+# In the middle of an epoch and at its end, in each stage; the first one has a moving average of its weights, and a hold.
 @pytest.mark.parametrize("updates", [2, 3, 8, 14, 17])
 def test_a_stopped_run_goes_on_to_the_same_bits(
     short: Recipe, progress: None, whole_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, updates: int

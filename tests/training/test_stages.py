@@ -16,11 +16,12 @@ from semreg.model.cnn_rnn import CnnRnn
 from semreg.model_folder import build_model
 from semreg.training.checkpoint import Progress, snapshot
 from semreg.training.log import RunLog
-from semreg.training.loop import Trainer, make_schedule, shares
+from semreg.training.loop import Learner, Trainer, make_schedule, shares
 from semreg.training.preparation import prepare_data, split_records
 from semreg.training.recipe import load_recipe
 from semreg.training.setting import Setting, encode
 from semreg.training.stages import Stage, prepare_stage
+from semreg.training.validation import validate_concepts
 
 CONCEPTS = "{kind: concepts, epochs: 1, batch: 4, freeze: 8}"
 
@@ -237,6 +238,39 @@ def test_validation_pictures_that_cannot_validate_are_found_out_before_training(
     (tmp_path / "metadata.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
     with pytest.raises(SemregError, match=rf"the validation pictures have no {what}.*data\.validation"):
         Bench(recipe_file, tmp_path, CONCEPTS, f"data.folder={json.dumps(str(tmp_path))}")
+
+
+def test_held_weights_stay_near_where_they_began(recipe_file: Path, tmp_path: Path) -> None:
+    moved = {}
+    for hold in (0, 1, 100):
+        stage = f"{{kind: concepts, epochs: 5, batch: 4, freeze: 9, learning_rate: 0.01, keep: last, hold: {hold}}}"
+        bench = Bench(recipe_file, tmp_path, stage)
+        before = bench.model.semantic.weight.detach().clone()
+        bench.changed()
+        moved[hold] = (bench.model.semantic.weight - before).norm().item()
+    assert 0 < 2 * moved[100] < moved[1] < moved[0]
+
+
+def test_the_hold_is_the_gradient_of_the_squared_distance(recipe_file: Path, tmp_path: Path) -> None:
+    bench = Bench(recipe_file, tmp_path, "{kind: concepts, epochs: 1, freeze: 9, hold: 0.25}")
+    weight, bias = bench.model.semantic.weight, bench.model.semantic.bias
+    learner, before = Learner(bench.model, bench.stage.settings, 1), weight.detach().clone()
+    with torch.no_grad():
+        weight += torch.randn_like(weight)
+    weight.grad, bias.grad = torch.zeros_like(weight), torch.zeros_like(bias)
+    learner.pull_back(bench.model)
+    torch.testing.assert_close(weight.grad, 0.25 * (weight - before).detach())
+    assert not bias.grad.any()
+
+
+def test_through_a_fixed_trunk_the_validation_pictures_are_seen_once(recipe_file: Path, tmp_path: Path) -> None:
+    """And validated as if they were seen anew: only the concept layer has changed."""
+    bench = Bench(recipe_file, tmp_path, "{kind: concepts, epochs: 1, freeze: 9}")
+    first = bench.stage.validate()
+    torch.nn.init.normal_(bench.model.semantic.weight, generator=torch.Generator().manual_seed(1))
+    again = bench.stage.validate()
+    seen = encode(bench.model, bench.setting.validation, bench.setting, "them")
+    assert first != again == validate_concepts(seen, bench.setting.validation)
 
 
 def test_an_epoch_has_every_example_once_and_its_rest_is_what_is_left_of_it(recipe_file: Path, tmp_path: Path) -> None:

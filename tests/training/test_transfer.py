@@ -103,6 +103,16 @@ def test_another_trunk_is_refused(recipe_file: Path, model_folder: Path) -> None
         carry_over(model, config, model_folder)
 
 
+def test_half_of_a_trunk_lies_between_the_two(recipe_file: Path, model_folder: Path) -> None:
+    model, config = fresh(load_recipe(recipe_file))
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    assert "25% of tiny's trunk" in carry_over(model, config, model_folder, trunk=0.25)
+    old, now = load_model(model_folder)[0].state_dict(), model.state_dict()
+    for name in (name for name in now if name.startswith("trunk.")):
+        torch.testing.assert_close(now[name], 0.75 * before[name] + 0.25 * old[name])
+    assert torch.equal(now["semantic.weight"], old["semantic.weight"])
+
+
 def test_a_recipe_without_a_trunk_takes_the_one_of_the_model_that_it_starts_from(
     recipe_file: Path, model_folder: Path, tmp_path: Path
 ) -> None:

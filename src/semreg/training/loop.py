@@ -29,7 +29,7 @@ class Interrupted(Exception):
 
 
 class Learner:
-    """What a stage keeps beside the model: optimizer, schedule, moving average and best weights.
+    """What a stage keeps beside the model: optimizer, schedule, moving average, best weights, and where it began.
 
     Args:
         model: which of its weights learn is set.
@@ -41,6 +41,8 @@ class Learner:
         self.optimizer: Any = make_optimizer(model, settings)
         self.schedule = make_schedule(self.optimizer, updates)
         self.average = Average(model, settings.average) if settings.average else None
+        self.start = matrices(model) if settings.hold else {}
+        self.hold = settings.hold
         self.best: dict[str, Tensor] = {}
 
     def state(self) -> dict[str, Any]:
@@ -48,6 +50,8 @@ class Learner:
         state = {"optimizer": self.optimizer.state_dict(), "schedule": self.schedule.state_dict(), "best": self.best}
         if self.average:
             state |= {"average": self.average.weights, "average_updates": self.average.updates}
+        if self.hold:
+            state["start"] = self.start
         return state
 
     def load(self, state: dict[str, Any]) -> None:
@@ -59,6 +63,15 @@ class Learner:
             self.average.updates = state["average_updates"]
             for name, value in state["average"].items():
                 self.average.weights[name].copy_(value)  # the checkpoint's lies on the CPU
+        for name, value in state.get("start", {}).items():
+            self.start[name].copy_(value)
+
+    @torch.no_grad()
+    def pull_back(self, model: nn.Module) -> None:
+        """Add to the gradients that of hold / 2 times the squared distance from where the weight matrices began."""
+        for name, parameter in model.named_parameters():
+            if name in self.start and parameter.grad is not None:
+                parameter.grad.add_(parameter - self.start[name], alpha=self.hold)
 
 
 class Trainer:
@@ -168,6 +181,7 @@ class Trainer:
                         "the last checkpoint is from before"
                     )
                 self.accelerator.backward(loss / len(data))
+        learner.pull_back(self.model)
         self.accelerator.clip_grad_norm_(learning(self.model), stage.settings.clip)
         learner.optimizer.step()
         learner.optimizer.zero_grad()
@@ -223,6 +237,11 @@ def _seeded(
         yield data
     for _ in parts:  # lets the generator end its workers
         pass
+
+
+def matrices(model: nn.Module) -> dict[str, Tensor]:
+    """Copies of the weight matrices that learn, by name."""
+    return {n: p.detach().clone() for n, p in model.named_parameters() if p.requires_grad and p.dim() > 1}
 
 
 def learning(model: nn.Module) -> list[nn.Parameter]:

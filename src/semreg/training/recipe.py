@@ -188,6 +188,9 @@ class StageSettings(Settings):
         patience: epochs without a better validation metric before the stage ends; null runs them all.
         keep: the epoch with the "best" validation metric, or the "last".
         average: decay of the moving average of the weights that is validated and kept; 0 switches it off.
+        hold: pull of the weight matrices towards where the stage found them: hold / 2 times their squared distance is
+            added to the loss (L2-SP: Li et al., ICML 2018, arXiv:1802.01483). With few pictures, what they do not
+            speak against stays as it was.
     """
 
     epochs: Count
@@ -199,6 +202,7 @@ class StageSettings(Settings):
     patience: Count | None = None
     keep: Literal["best", "last"] = "best"
     average: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    hold: Annotated[float, Field(ge=0)] = 0.0
 
 
 class VisionSettings(StageSettings):
@@ -312,6 +316,8 @@ class Recipe(Settings):
         beams: width of the beam search in the report at the end.
         init: a model folder; every part of it that fits is where this run starts from.
         init_decoders: whether that holds for its decoders too, or for trunk and concepts alone.
+        init_trunk: how much of its trunk; the rest are the ImageNet weights of that trunk. Half of each keeps general
+            features that the model has unlearnt (Wortsman et al., CVPR 2022, arXiv:2109.01903).
     """
 
     name: str
@@ -321,6 +327,7 @@ class Recipe(Settings):
     beams: Count = 3
     init: Path | None = None
     init_decoders: bool = True
+    init_trunk: Share = 1.0
     data: DataSettings
     preprocessing: PreprocessingConfig = PreprocessingConfig()
     concepts: ConceptSettings = ConceptSettings()
@@ -347,6 +354,11 @@ class Recipe(Settings):
             wanted = ("caption",) if isinstance(stage, SelfCriticalStage) else getattr(stage, "forms", None) or ()
             if extra := set(wanted) - set(self.forms):
                 raise ValueError(f"stages.{number}.forms names {', '.join(extra)}: add it to forms")
+        if self.init_trunk < 1 and not self.trunk.pretrained:
+            raise ValueError(
+                f"init_trunk: {self.init_trunk} takes the rest from ImageNet weights, trunk.pretrained is false: "
+                "set it to true, or leave init_trunk out"
+            )
         self._check_folds()
         return self
 

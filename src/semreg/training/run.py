@@ -56,6 +56,12 @@ from semreg.training.transfer import as_begun_with, carry_over
 
 RECIPE, MODEL = "recipe.yaml", "model"
 FIRST = "first"  # folder of the run that chooses, where all pictures are learnt from afterwards
+ELSEWHERE: dict[str, Any] = {  # of a recipe, what says nothing to those who get the model
+    "data": {"folder", "workers", "cache"},
+    "init": True,
+    "init_decoders": True,
+    "init_trunk": True,
+}
 
 Start = tuple[Progress, dict[str, Any]]
 
@@ -226,7 +232,7 @@ def _model(config: ModelConfig, setting: Setting, weights: dict[str, Any] | None
     if weights is not None:
         _load(model, weights, folder)
     elif recipe.init is not None:
-        setting.log.say(carry_over(model, config, recipe.init, decoders=recipe.init_decoders))
+        setting.log.say(carry_over(model, config, recipe.init, decoders=recipe.init_decoders, trunk=recipe.init_trunk))
     return model
 
 
@@ -283,11 +289,7 @@ def summary(recipe: Recipe, progress: Progress, train: Examples, validation: Exa
         "validation_pictures": len(validation),
         "updates": progress.updates,
         "minutes": round(progress.seconds / 60, 1),
-        "recipe": json.loads(
-            recipe.model_dump_json(
-                exclude={"data": {"folder", "workers", "cache"}, "init": True, "init_decoders": True}
-            )
-        ),
+        "recipe": json.loads(recipe.model_dump_json(exclude=ELSEWHERE)),
     }
 
 

@@ -39,7 +39,7 @@ def as_begun_with(recipe: Recipe) -> Recipe:
     return recipe.model_copy(update=changes)
 
 
-def carry_over(model: CnnRnn, config: ModelConfig, folder: Path, *, decoders: bool = True) -> str:
+def carry_over(model: CnnRnn, config: ModelConfig, folder: Path, *, decoders: bool = True, trunk: float = 1.0) -> str:
     """Give a new model whatever weights of a finished one fit, in place.
 
     The trunk, the semantic layer's rows of concepts that both name, and the decoders: an LSTM of the same sizes with
@@ -50,6 +50,8 @@ def carry_over(model: CnnRnn, config: ModelConfig, folder: Path, *, decoders: bo
         config: its description.
         folder: of the finished model.
         decoders: whether they are carried over too, or trunk and concepts alone.
+        trunk: how much of its trunk; the rest stays as it is in the new model. Two trunks that began as one may be
+            averaged, weight by weight.
 
     Returns:
         A sentence that says what was carried over.
@@ -66,11 +68,16 @@ def carry_over(model: CnnRnn, config: ModelConfig, folder: Path, *, decoders: bo
         )
     weights = {name: value.float() for name, value in read_weights_as_saved(folder).items()}
     own = model.state_dict()
-    fitted = {name: value for name, value in weights.items() if name.startswith("trunk.")}
+    fitted = {
+        name: own[name].float().lerp(value.to(own[name].device), trunk)
+        for name, value in weights.items()
+        if name.startswith("trunk.")
+    }
     concepts = _pairs(config.concepts, source.concepts, source.forms)
     for name in ("semantic.weight", "semantic.bias"):
         fitted[name] = _rows(own[name], weights[name], concepts)
-    told = [f"{source.name}'s trunk", f"{len(concepts)} of {len(config.concepts)} concepts"]
+    share = "" if trunk == 1 else f"{trunk:.0%} of "
+    told = [f"{share}{source.name}'s trunk", f"{len(concepts)} of {len(config.concepts)} concepts"]
     for form, decoder in config.decoders.items():
         if decoders and (other := source.decoders.get(form)) is not None and _alike(decoder, other):
             fitted |= _decoder(form, own, weights, decoder, other, concepts)

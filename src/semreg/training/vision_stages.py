@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from semreg.data.loader import picture_batches
 from semreg.model.cnn_rnn import CnnRnn, Halfway, Taught
+from semreg.model.interfaces import Encoding
 from semreg.model.losses import UNARY_LOSSES
 from semreg.model.trunks import freeze
 from semreg.training.path_loss import path_loss
@@ -28,6 +30,9 @@ class _Vision:
         self.vision = settings
         freeze(model.trunk, settings.freeze)
         model.semantic.requires_grad_(True)
+        learns = any(parameter.requires_grad for parameter in model.trunk.parameters())
+        self.fixed = not learns and setting.recipe.trunk.batchnorm != "trained"
+        self.features: Tensor | None = None  # of the validation pictures, where the trunk is fixed
         data = setting.recipe.data
         self.views = Views(
             model,
@@ -54,6 +59,16 @@ class _Vision:
             seed=self.setting.recipe.seed,
             workers=self.setting.recipe.data.workers,
         )
+
+    @torch.no_grad()
+    def _validation(self) -> Encoding:
+        """What the model sees in the validation pictures as it stands."""
+        if self.features is not None:
+            self.model.eval()
+            return self.model.recognise(self.features)
+        seen = encode(self.model, self.setting.validation, self.setting, "the validation pictures", keep=self.fixed)
+        self.features = seen.features if self.fixed else None
+        return seen
 
     def _unary(self, logits: Tensor, truth: Tensor) -> Tensor:
         return UNARY_LOSSES[self.vision.unary_loss](logits.float(), truth)
@@ -88,8 +103,7 @@ class Concepts(_Vision):
 
     def validate(self) -> tuple[float, dict[str, float]]:
         """Mean average precision of the concepts."""
-        encoding = encode(self.model, self.setting.validation, self.setting, "the validation pictures")
-        return validate_concepts(encoding, self.setting.validation)
+        return validate_concepts(self._validation(), self.setting.validation)
 
 
 class Joint(_Vision):
@@ -138,7 +152,7 @@ class Joint(_Vision):
 
     def validate(self) -> tuple[float, dict[str, float]]:
         """Greedy decoding, and the concepts' mean average precision."""
-        seen = encode(self.model, self.setting.validation, self.setting, "the validation pictures")
+        seen = self._validation()
         metric, figures = validate_forms(
             self.model,
             seen,
