@@ -96,7 +96,7 @@ def test_the_whole_run_learnt_in_every_stage(whole_run: Path) -> None:
     assert [event["update"] for event in events(whole_run) if event["event"] == "update"] == list(range(1, 19))
 
 
-# In the middle of an epoch and at its end, in each stage; the first one has a moving average of its weights, and a hold.
+# In the middle of an epoch and at its end, in each stage; the first has a moving average of its weights, and a hold.
 @pytest.mark.parametrize("updates", [2, 3, 8, 14, 17])
 def test_a_stopped_run_goes_on_to_the_same_bits(
     short: Recipe, progress: None, whole_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, updates: int
