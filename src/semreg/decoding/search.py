@@ -196,8 +196,7 @@ def beam_search(
         ends = (tokens == stop) & (joint > IMPOSSIBLE)
         # An end counts only among the best M candidates, of those that have said all.
         before = torch.arange(len(alive), device=device)[:, None] * width + parent  # (A, C) the row it came from
-        paths = None if peaks is None else peaks[before[:, :beams]]
-        pool.add(alive, ends[:, :beams], joint[:, :beams], past[:, :beams], paths, ended=True)
+        ends = ends[:, :beams]
 
         # The best M candidates that go on, of each bank.
         going = joint.masked_fill(tokens == stop, IMPOSSIBLE).view(len(alive), banks, -1)
@@ -209,15 +208,18 @@ def beam_search(
         rows = before.gather(1, chosen)  # (A, m)
         unfinished = sums.amax(1) > IMPOSSIBLE  # (A,)
         if to_say is None:
-            unfinished &= pool.counts[alive] < beams
-        leaving = not bool(unfinished.all())
-        if leaving:
+            unfinished &= pool.counts[alive] + ends.sum(1) < beams
+        ending, staying = torch.stack([ends.any(), unfinished.all()]).tolist()  # the one wait for the device
+        if ending:
+            paths = None if peaks is None else peaks[before[:, :beams]]
+            pool.add(alive, ends, joint[:, :beams], past[:, :beams], paths, ended=True)
+        if not staying:
             alive, sums, history, rows = (x[unfinished] for x in (alive, sums, history, rows))
         if peaks is not None:
             peaks = peaks[rows.flatten()]
         if not len(alive):
             break
-        moved = leaving or rows.shape[1] != width
+        moved = not staying or rows.shape[1] != width
         state = state.select(rows) if moved else state.reorder(rows)
         token = history[:, :, -1].flatten()
     complete = sums[:, : sums.shape[1] // banks] > IMPOSSIBLE  # the first bank

@@ -126,7 +126,7 @@ def _tag_metric(weights: Floats, predicted: ArrayLike, true: Bools, metric: str)
     return _ratio(2 * precision * recall, precision + recall)
 
 
-def _mean_average_precision(weights: Floats, scores: Floats, true: Bools) -> Floats:
+def _mean_average_precision(weights: Floats, scores: NDArray[np.floating], true: Bools) -> Floats:
     """`mean_average_precision` for each draw, (R + 1,): a picture that is drawn twice counts twice, as one rank."""
     total, classes = np.zeros(len(weights)), np.zeros(len(weights))
     for column, right in zip(scores.T, true.T, strict=True):

@@ -87,7 +87,6 @@ class Step(nn.Module):
             self.project = _linear(decoder.inputs, decoder.bias)
         self.recurrent, self.output = _linear(decoder.recurrent), _linear(decoder.output)
         self.interface = decoder.interface
-        self.units = decoder.hidden_size
 
     def forward(
         self,
@@ -105,9 +104,9 @@ class Step(nn.Module):
         else:
             gates = self.project(F.embedding(tokens, self.embedding))
         gates = gates + every.index_select(0, owner) + self.recurrent(hidden)
-        entry, forget, output = gates[:, : 3 * self.units].sigmoid().chunk(3, 1)
-        cell = entry * gates[:, 3 * self.units :].tanh() + forget * cell
-        hidden = output * cell.tanh()
+        entry, forget, output, new = gates.sigmoid().chunk(4, 1)  # see PreparedDecoder for `new`
+        cell = entry * (2 * new - 1) + forget * cell
+        hidden = output * (2 * (2 * cell).sigmoid() - 1)
         told = hidden if fused is None else self.interface.fuse(hidden, fused.index_select(0, owner))
         return self.output(told) + words.index_select(0, owner), hidden, cell
 
