@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -156,6 +157,21 @@ def test_evaluation_is_a_table_for_people_and_json_for_programs(model_folder: Pa
 def test_info_tells_what_a_model_is(model_folder: Path) -> None:
     done = semreg("info", "--model", model_folder)
     assert done.returncode == 0 and "tiny@" in done.stdout and "semantic interface" in done.stdout
+    assert re.search(r"reaches +C-F1 0\.\d{3}, O-F1 .*, mAP .*, CIDEr-D \d\.\d{3} \(.*, split test\)", done.stdout)
+
+
+@pytest.mark.parametrize(
+    "card", [None, "no head at all", "---\nmodel-index: [1]\n---\n", "---\n: {\n---\n", "---\n---\n"]
+)
+def test_info_does_without_the_figures_of_a_card_that_has_none(
+    model_folder: Path, tmp_path: Path, card: str | None
+) -> None:
+    folder = shutil.copytree(model_folder, tmp_path / "model")
+    (folder / "README.md").unlink()
+    if card is not None:
+        (folder / "README.md").write_text(card, encoding="utf-8")
+    done = semreg("info", "--model", folder)
+    assert done.returncode == 0 and "semantic interface" in done.stdout and "reaches" not in done.stdout
 
 
 def test_a_reader_that_has_seen_enough_is_no_error(album: Path, model_folder: Path) -> None:

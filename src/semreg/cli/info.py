@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import typer
 
 from semreg.cli.options import ModelOption
 
 
 def info(model: ModelOption = None) -> None:
-    """Print what a model is: its parts, sizes and vocabularies, and what it was trained on.
+    """Print what a model is: its parts, sizes and vocabularies, what it was trained on and what it reaches.
+
+    The model card, README.md in the model's folder, says more.
 
     Examples:
 
@@ -16,7 +20,7 @@ def info(model: ModelOption = None) -> None:
 
         semreg info --model runs/corel5k/model
     """
-    from semreg.model_folder import WEIGHTS, find_model, fingerprint, read_config
+    from semreg.model_folder import CARD, WEIGHTS, find_model, fingerprint, read_config
 
     folder = find_model(model)
     config = read_config(folder)
@@ -31,3 +35,21 @@ def info(model: ModelOption = None) -> None:
     for key, value in config.training.items():
         if key != "recipe":
             typer.echo(f"{key}: {value}")
+    for told in _figures(folder / CARD):
+        typer.echo(told)
+
+
+def _figures(card: Path) -> list[str]:
+    """A line for each data set that the head of a model card has results on; none where there is no such card."""
+    import yaml
+
+    try:
+        head = yaml.safe_load(card.read_text(encoding="utf-8").split("---\n")[1])
+        results = [result for model in head.get("model-index", []) for result in model["results"]]
+        lines = []
+        for result in results:
+            figures = ", ".join(f"{metric['type']} {metric['value']:.3f}" for metric in result["metrics"])
+            lines.append(f"reaches    {figures} ({result['dataset']['name']}, split {result['dataset']['split']})")
+        return lines
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, AttributeError, LookupError, TypeError, ValueError):
+        return []  # a card is for people, and anybody may write it

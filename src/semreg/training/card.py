@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import yaml
+
 from semreg.model_folder import ModelConfig
 from semreg.training.recipe import Recipe
 
@@ -24,9 +26,7 @@ def model_card(recipe: Recipe, config: ModelConfig, result: dict[str, Any] | Non
     interfaces = ", ".join(sorted({decoder.interface for decoder in config.decoders.values()}))
     lines = [
         "---",
-        "library_name: semreg",
-        "license: apache-2.0",
-        "pipeline_tag: image-to-text",
+        *yaml.safe_dump(_metadata(recipe, result), sort_keys=False, allow_unicode=True).splitlines(),
         "---",
         "",
         f"# {recipe.name}",
@@ -61,6 +61,26 @@ def model_card(recipe: Recipe, config: ModelConfig, result: dict[str, Any] | Non
         "",
     ]
     return "\n".join(lines)
+
+
+def _metadata(recipe: Recipe, result: dict[str, Any] | None) -> dict[str, Any]:
+    """What heads the card, in the Hugging Face Hub's terms; `semreg info` reads the figures from here."""
+    facts: dict[str, Any] = {"library_name": "semreg", "license": "apache-2.0", "pipeline_tag": "image-to-text"}
+    if result is None:
+        return facts
+    figures: dict[str, float] = {}
+    if "tags" in result:
+        own = result["tags"]["sets"]["own"]
+        figures |= {"C-F1": own["C-F1"], "O-F1": own["O-F1"], "mAP": result["tags"]["mAP"]}
+    if "captions" in result:
+        figures |= {name: result["captions"][name] for name in ("Bleu_4", "CIDEr-D")}
+    data = recipe.data.folder.name
+    found = {
+        "task": {"type": "image-to-text"},
+        "dataset": {"type": data, "name": data, "split": recipe.data.test},
+        "metrics": [{"type": name, "value": round(value, 4)} for name, value in figures.items()],
+    }
+    return {**facts, "model-index": [{"name": recipe.name, "results": [found]}]}
 
 
 def _figures(recipe: Recipe, result: dict[str, Any]) -> list[str]:
