@@ -121,12 +121,16 @@ def test_a_recipe_without_a_trunk_takes_the_one_of_the_model_that_it_starts_from
     config_file = tmp_path / "model" / "config.json"
     told = json.loads(config_file.read_text(encoding="utf-8"))
     told["trunk"] = {"name": "lite2", "folded": False}
+    told["decoders"]["tags"] |= {"hidden": 24, "evidence": False}
     told["preprocessing"] = {"size": 260, "resize": "crop", "mirror": True}
     config_file.write_text(json.dumps(told), encoding="utf-8")
     init = f"init={json.dumps(str(tmp_path / 'model'))}"
     recipe = as_begun_with(load_recipe(recipe_file, [init, "trunk={dropout: 0.4}", "preprocessing={resize: pad}"]))
     assert recipe.trunk.model_dump() == {"name": "lite2", "pretrained": True, "dropout": 0.4, "batchnorm": "frozen"}
     assert recipe.preprocessing.model_dump() == {"size": 260, "resize": "pad", "mirror": True}
+    assert (recipe.decoder.hidden, recipe.decoder.embedding, recipe.decoder.evidence) == (16, 16, False)
+    open_ = as_begun_with(load_recipe(recipe_file, [init, "decoder={dropout: 0.1}"]))
+    assert (open_.decoder.hidden, open_.decoder.dropout) == (24, 0.1)
     own = load_recipe(recipe_file, [init])
     assert as_begun_with(own).trunk.name == "lite0" and as_begun_with(own).preprocessing.size == 48
     alone = load_recipe(recipe_file, ["trunk={}"])

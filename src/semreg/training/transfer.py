@@ -20,10 +20,10 @@ Group = TypeVar("Group", bound=BaseModel)
 
 
 def as_begun_with(recipe: Recipe) -> Recipe:
-    """The recipe with the trunk and the preprocessing of the model that it starts from, where it leaves them open.
+    """What a recipe leaves open taken from the model that it starts from: trunk, preprocessing, sizes of the decoder.
 
     What the recipe says itself stays: another size of the pictures is a choice, another trunk a mistake that
-    `carry_over` names.
+    `carry_over` names. Decoder sizes are those of the first form that both have.
 
     Raises:
         SemregError: it starts from a model that is none.
@@ -32,10 +32,13 @@ def as_begun_with(recipe: Recipe) -> Recipe:
         return recipe
     source = read_config(recipe.init)
     trunk = {"name": source.trunk.name, "batchnorm": "folded" if source.trunk.folded else "frozen"}
-    changes = {
+    changes: dict[str, BaseModel] = {
         "trunk": _completed(recipe.trunk, trunk),
         "preprocessing": _completed(recipe.preprocessing, source.preprocessing.model_dump()),
     }
+    if recipe.init_decoders and (shared := [source.decoders[form] for form in recipe.forms if form in source.decoders]):
+        sizes = shared[0].model_dump(exclude={"words", "max_length", "dropout"})
+        changes["decoder"] = _completed(recipe.decoder, sizes)
     return recipe.model_copy(update=changes)
 
 
