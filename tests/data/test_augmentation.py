@@ -148,6 +148,11 @@ def test_result_is_contiguous_uint8_of_the_size_asked(shape: tuple[int, int]) ->
         assert result.is_contiguous()
 
 
+def test_a_size_of_its_own_changes_the_result_s_side_and_nothing_else() -> None:
+    small = Augmentation(size=24)
+    assert torch.equal(augment(noise(), 32, small, seeded(3)), augment(noise(), 24, Augmentation(), seeded(3)))
+
+
 def test_the_picture_itself_is_left_alone() -> None:
     picture = noise(24, 24)
     for seed in range(5):
@@ -164,6 +169,7 @@ def test_the_picture_itself_is_left_alone() -> None:
         ("aspect", float("nan"), "aspect must be 1 or more, is nan: set it to 1.33"),
         ("colour", -0.1, "colour must lie in 0..1, is -0.1: set it to 0.2"),
         ("erase", 2.0, "erase must lie in 0..1, is 2.0: set it to 0"),
+        ("size", 0, "size must be 1 or more, is 0: leave it out"),
     ],
 )
 def test_bad_settings(name: str, value: float, rule: str) -> None:

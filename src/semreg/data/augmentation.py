@@ -29,6 +29,9 @@ class Augmentation:
         flip: mirror every second picture, left to right.
         colour: brightness, contrast and saturation are each multiplied by 1 - colour .. 1 + colour; 0..1.
         erase: chance that a random rectangle becomes mean grey; probability 0..1.
+        size: side of the result in pixels, None for what the model is used at. Random crops show things larger than
+            whole pictures do; learning from crops a little smaller than the model's input makes them alike (Touvron
+            et al. 2019, arXiv:1906.06423).
     """
 
     crop: float = 0.5
@@ -36,6 +39,7 @@ class Augmentation:
     flip: bool = True
     colour: float = 0.2
     erase: float = 0.0
+    size: int | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.crop <= 1:
@@ -46,6 +50,8 @@ class Augmentation:
             raise SemregError(f"colour must lie in 0..1, is {self.colour}: set it to 0.2")
         if not 0 <= self.erase <= 1:
             raise SemregError(f"erase must lie in 0..1, is {self.erase}: set it to 0")
+        if self.size is not None and self.size < 1:
+            raise SemregError(f"size must be 1 or more, is {self.size}: leave it out")
 
 
 def augment(picture: Pixels, size: int, augmentation: Augmentation, generator: torch.Generator) -> Tensor:
@@ -56,7 +62,7 @@ def augment(picture: Pixels, size: int, augmentation: Augmentation, generator: t
 
     Args:
         picture: uint8 (H, W, 3), as `read_picture` gives it.
-        size: side S of the result, pixels.
+        size: side S of the result in pixels, where `augmentation` does not say.
         augmentation: what to do, and how strongly.
         generator: source of every random number, on the CPU; its state decides the result.
 
@@ -67,7 +73,8 @@ def augment(picture: Pixels, size: int, augmentation: Augmentation, generator: t
     draws: list[float] = torch.rand(13, generator=generator).tolist()  # each in [0, 1)
     if augmentation.crop < 1:
         picture = _crop(picture, augmentation, draws[0:4])
-    result = resize(picture, size, size)  # (3, S, S)
+    side = size if augmentation.size is None else augmentation.size
+    result = resize(picture, side, side)  # (3, S, S)
     if augmentation.flip and draws[4] < 0.5:
         result = result.flip(2)
     if augmentation.colour > 0:

@@ -163,6 +163,7 @@ class AugmentationSettings(Settings):
     flip: bool = True
     colour: float = 0.2
     erase: float = 0.0
+    size: int | None = None
 
     def build(self) -> Augmentation:
         """The same, as the data room wants it."""
