@@ -44,8 +44,17 @@ def test_a_concept_is_found_in_another_form(recipe_file: Path, model_folder: Pat
     told["forms"] = {"circles": "circle", "reds": "nowhere"}
     config_file.write_text(json.dumps(told), encoding="utf-8")
     model, config = fresh(load_recipe(recipe_file))
-    names = tuple({"circle": "circles"}.get(name, name) for name in config.concepts)
-    assert "6 of 6 concepts" in carry_over(model, config.model_copy(update={"concepts": names}), tmp_path / "model")
+
+    def plural(words: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple({"circle": "circles"}.get(word, word) for word in words)
+
+    names = plural(config.concepts)
+    decoders = {form: d.model_copy(update={"words": plural(d.words)}) for form, d in config.decoders.items()}
+    changes = {"concepts": names, "decoders": decoders}
+    told = carry_over(model, config.model_copy(update=changes), tmp_path / "model")
+    assert "6 of 6 concepts" in told and "tags decoder with 5 of 5 words" in told
+    count = len(config.decoders["caption"].words)
+    assert f"caption decoder with {count - 1} of {count} words" in told  # there "circles" is another word than "circle"
     old, before = load_model(model_folder)
     row, at = names.index("circles"), before.concepts.index("circle")
     assert torch.equal(model.semantic.weight[row], old.semantic.weight[at])

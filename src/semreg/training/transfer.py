@@ -83,9 +83,9 @@ def carry_over(model: CnnRnn, config: ModelConfig, folder: Path, *, decoders: bo
     told = [f"{share}{source.name}'s trunk", f"{len(concepts)} of {len(config.concepts)} concepts"]
     for form, decoder in config.decoders.items():
         if decoders and (other := source.decoders.get(form)) is not None and _alike(decoder, other):
-            fitted |= _decoder(form, own, weights, decoder, other, concepts)
-            known = len(_pairs(decoder.words, other.words))
-            told.append(f"the {form} decoder with {known} of {len(decoder.words)} words")
+            words = _pairs(decoder.words, other.words, source.forms if form == "tags" else None)
+            fitted |= _decoder(form, own, weights, decoder.interface, words, concepts)
+            told.append(f"the {form} decoder with {len(words)} of {len(decoder.words)} words")
     own.update(fitted)
     model.load_state_dict(own)
     return "starting from " + ", ".join(told)
@@ -95,19 +95,19 @@ def _decoder(
     form: Form,
     own: dict[str, Tensor],
     weights: dict[str, Tensor],
-    new: DecoderConfig,
-    old: DecoderConfig,
+    interface: str,
+    words: Sequence[tuple[int, int]],
     concepts: Sequence[tuple[int, int]],
 ) -> dict[str, Tensor]:
     """A decoder's state with the old one's weights: rows by word, columns by concept, the rest as it is."""
     specials = [(token, token) for token in range(len(SPECIAL))]
-    words = [(len(SPECIAL) + a, len(SPECIAL) + b) for a, b in _pairs(new.words, old.words)]
+    tokens = [(len(SPECIAL) + a, len(SPECIAL) + b) for a, b in words]
     fitted = {}
     for name in (name for name in own if name.startswith(f"decoders.{form}.") and name in weights):
         part = name.removeprefix(f"decoders.{form}.")
         if part.startswith(("embed.", "output.")):
-            fitted[name] = _rows(own[name], weights[name], [*specials, *words])
-        elif part.startswith("interface.") and new.interface == "semantic" and own[name].dim() > 0:
+            fitted[name] = _rows(own[name], weights[name], [*specials, *tokens])
+        elif part.startswith("interface.") and interface == "semantic" and own[name].dim() > 0:
             by_concept = part.startswith("interface.standardise") or own[name].dim() == 2
             fitted[name] = _columns(own[name], weights[name], concepts) if by_concept else weights[name]
         else:
