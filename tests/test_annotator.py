@@ -77,6 +77,14 @@ def test_pictures_are_read_a_little_ahead_and_no_further(annotator: Annotator, d
     assert asked <= 2 * (annotator.engine.streams + 4)
 
 
+def test_a_search_is_as_wide_as_the_model_says_unless_somebody_else_does(annotator: Annotator, data: Path) -> None:
+    narrow = Annotator(annotator.model, annotator.config.model_copy(update={"beams": 1}), "narrow")
+    assert narrow.beams(Options()) == 1 and narrow.beams(Options(beams=7)) == 7 and narrow.beams(Options(n_best=4)) == 4
+    picture, wide = data / "00.jpg", Options(beams=3, n_best=3)
+    alike(narrow(picture), annotator(picture, Options(beams=1)))
+    alike(narrow(picture, wide), annotator(picture, wide))
+
+
 def test_no_picture_gives_no_annotation(annotator: Annotator) -> None:
     assert list(annotator.annotate([])) == []
 

@@ -167,8 +167,12 @@ class Annotator:
         if "tags" in self.config.decoders:
             path, scores = self._tags(encoding, options, rules["tags"], given)
         if "caption" in self.config.decoders:
-            captions = self._search("caption", encoding, options.beams, options.n_best, rules["caption"])
+            captions = self._search("caption", encoding, self.beams(options), options.n_best, rules["caption"])
         return Prediction(encoding.concepts, path, scores, captions)
+
+    def beams(self, options: Options) -> int:
+        """How wide the search is: as the options say, or as the model has it."""
+        return max(self.config.beams, options.n_best) if options.beams is None else options.beams
 
     def _wording(self, options: Options) -> dict[Form, Wording]:
         return word_rules(options.must, options.never, self.config)
@@ -188,7 +192,8 @@ class Annotator:
         self, encoding: Encoding, options: Options, rules: Wording, given: Sequence[int] = ()
     ) -> Hypotheses:
         setting = self.config.tag_score or TagScoreConfig()
-        return self._search("tags", encoding, options.beams, min(setting.paths, options.beams), rules, given)
+        beams = self.beams(options)
+        return self._search("tags", encoding, beams, min(setting.paths, beams), rules, given)
 
     def _search(
         self,

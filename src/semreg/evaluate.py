@@ -144,7 +144,7 @@ def predict(
     told = [p.captions for p in predictions if p.captions is not None]
     return Predictions(
         model=annotator.name,
-        beams=options.beams,
+        beams=annotator.beams(options),
         records=readable,
         problems=problems,
         concepts=torch.cat([p.concepts for p in predictions]).double().cpu().numpy(),

@@ -108,6 +108,7 @@ class ModelConfig(_Settings):
         concept_threshold: probability from which a concept counts as seen, tuned on validation data; one for all, or
             one for each.
         concept_scale: fitted on validation data; None where the concept layer's own values are shown.
+        beams: width of the search that scores and thresholds were chosen with, and that it is used with.
         training: what it was trained on and how, and the figures seen; for people, not read by the program.
     """
 
@@ -123,6 +124,7 @@ class ModelConfig(_Settings):
     concept_scale: ConceptScaleConfig | None = None
     decoders: dict[Form, DecoderConfig]
     tag_score: TagScoreConfig | None = None
+    beams: Annotated[int, Field(ge=1, le=100)] = 3
     training: dict[str, Any] = Field(default_factory=dict)
 
     def concept_vocabulary(self) -> Concepts:

@@ -12,7 +12,8 @@ class Options:
     """How to annotate.
 
     Attributes:
-        beams: width of the beam search, for tags and captions; 1 is greedy.
+        beams: width of the beam search, for tags and captions; 1 is greedy; None takes the model's own, and no less
+            than `n_best`.
         n_best: captions for each picture, at most `beams`.
         min_score: probability from which a tag is told; None takes the model's own threshold.
         max_tags: tags at most, the most probable; None tells all.
@@ -22,7 +23,7 @@ class Options:
         emphasis: what a concept that a person sets to 1 counts as; 1 is no more than the CNN's own certainty.
     """
 
-    beams: int = 3
+    beams: int | None = None
     n_best: int = 1
     min_score: float | None = None
     max_tags: int | None = None

@@ -59,7 +59,7 @@ def tune(
             the concepts' thresholds and those of the concept layer alone as they are.
         per: "all", "frequency" or "class"; see `semreg.evaluation.choose_threshold`.
         keep: keep all thresholds, and fit only the probabilities that are shown of concepts.
-        options: how to annotate.
+        options: how to annotate; the model keeps the width of the search.
         done: called with the count of pictures after each batch.
 
     Raises:
@@ -67,7 +67,7 @@ def tune(
     """
     predictions = predict(annotator, records, options, done)
     config = annotator.config
-    changes: dict[str, object] = {}
+    changes: dict[str, object] = {"beams": predictions.beams}
     tables: dict[str, tuple[Floats, Bools]] = {}
     if config.supervised:
         tables["concepts"] = predictions.concepts, _concepts(config, predictions.records)

@@ -43,7 +43,8 @@ class Shared:
         ),
     ] = None
     beam: Annotated[
-        int | None, typer.Option("--beam", min=1, max=100, help="Width of the search; 1 is greedy.", show_default="3")
+        int | None,
+        typer.Option("--beam", min=1, max=100, help="Width of the search; 1 is greedy. The model has its own."),
     ] = None
     captions: Annotated[
         int | None, typer.Option("--captions", min=1, help="Captions for each picture, best first.", show_default="1")
@@ -209,7 +210,7 @@ class Work:
         if strangers:
             typer.echo(f"the model has no label {', '.join(map(repr, strangers[:5]))}: check the spelling", err=True)
         options = Options(
-            beams=max(settings.beam, settings.captions),
+            beams=max(settings.beam or annotator.config.beams, settings.captions),
             n_best=settings.captions,
             min_score=settings.min_score,
             batch_size=settings.batch,

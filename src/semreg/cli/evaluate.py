@@ -22,7 +22,7 @@ def evaluate(
         Path | None,
         typer.Option("--output", "-o", help="Also write the JSON to this file.", show_default=False),
     ] = None,
-    beam: BeamOption = 3,
+    beam: BeamOption = None,
     batch: BatchOption = 32,
     device: DeviceOption = "cpu",
     engine: EngineOption = "torch",

@@ -23,7 +23,7 @@ def explain(
         list[str] | None,
         typer.Option("--off", metavar="CONCEPT", help="Set a concept to 0 first; repeatable.", show_default=False),
     ] = None,
-    beam: BeamOption = 3,
+    beam: BeamOption = None,
     device: DeviceOption = "cpu",
 ) -> None:
     """Say why: which concepts carried each tag and each content word, and where the RNN overruled the CNN.

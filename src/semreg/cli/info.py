@@ -29,6 +29,7 @@ def info(model: ModelOption = None) -> None:
     typer.echo(f"weights    {(folder / WEIGHTS).stat().st_size / 1e6:.1f} MB")
     typer.echo(f"trunk      {config.trunk.name}, {config.preprocessing.size} pixels")
     typer.echo(f"concepts   {len(config.concepts)}")
+    typer.echo(f"search     {config.beams} beams")
     for form, decoder in config.decoders.items():
         what = "labels" if form == "tags" else "words"
         typer.echo(f"{form:<10} {decoder.interface} interface, LSTM {decoder.hidden}, {len(decoder.words)} {what}")

@@ -21,7 +21,12 @@ ModelOption = Annotated[
         show_default=False,
     ),
 ]
-BeamOption = Annotated[int, typer.Option("--beam", min=1, max=100, help="Width of the search; 1 is greedy.")]
+BeamOption = Annotated[
+    int | None,
+    typer.Option(
+        "--beam", min=1, max=100, help="Width of the search; 1 is greedy. The model has its own.", show_default=False
+    ),
+]
 BatchOption = Annotated[int, typer.Option("--batch", min=1, help="Pictures that go through the model together.")]
 DeviceOption = Annotated[str, typer.Option("--device", help="Where to compute: cpu, cuda, ...")]
 

@@ -23,7 +23,7 @@ def report(
             "--run", help="Run folder, for the learning curves.", show_default="the model folder's own, if it is there"
         ),
     ] = None,
-    beam: BeamOption = 3,
+    beam: BeamOption = None,
     batch: BatchOption = 32,
     device: DeviceOption = "cpu",
 ) -> None:

@@ -50,7 +50,7 @@ def tune(
         ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")] = False,
-    beam: BeamOption = 3,
+    beam: BeamOption = None,
     batch: BatchOption = 32,
     device: DeviceOption = "cpu",
 ) -> None:

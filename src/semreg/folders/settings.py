@@ -39,7 +39,7 @@ class Settings(BaseModel):
     model: str | None = None
     device: str = "cpu"
     engine: str = "torch"
-    beam: Annotated[int, Field(ge=1, le=100)] = 3
+    beam: Annotated[int, Field(ge=1, le=100)] | None = None
     captions: Count = 1
     batch: Count = 16
     format: Format | None = None

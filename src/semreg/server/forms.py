@@ -66,7 +66,7 @@ class HowForm(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    beam: Annotated[int, Field(ge=1, le=MAX_BEAMS, description="width of the search; 1 is greedy")] = 3
+    beam: Annotated[int | None, Field(ge=1, le=MAX_BEAMS, description="width of the search; 1 is greedy")] = None
     captions: Annotated[int, Field(ge=1, le=MAX_CAPTIONS, description="captions, best first")] = 1
     min_score: Annotated[float | None, Field(ge=0, le=1, description="probability from which a tag is told")] = None
     max_tags: Annotated[int | None, Field(ge=0, le=1000, description="tags at most; without it all")] = None
@@ -74,7 +74,7 @@ class HowForm(BaseModel):
     def options(self, must: list[str] | None = None, never: list[str] | None = None) -> Options:
         """The same as the library has it."""
         return Options(
-            beams=max(self.beam, self.captions),
+            beams=None if self.beam is None else max(self.beam, self.captions),
             n_best=self.captions,
             min_score=self.min_score,
             max_tags=self.max_tags,

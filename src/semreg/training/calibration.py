@@ -48,6 +48,7 @@ def calibrated(
     threshold = choose_threshold(concepts, validation.truth, metric, per, counts.concepts)
     slope, offset = fit_scale(concepts, validation.truth, threshold)
     changes: dict[str, object] = {
+        "beams": recipe.beams,
         "concept_threshold": threshold,
         "concept_scale": ConceptScaleConfig(slope=slope, offset=offset) if config.supervised else None,
     }

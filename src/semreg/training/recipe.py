@@ -314,7 +314,7 @@ class Recipe(Settings):
         seed: decides every random number of the run.
         forms: tags, caption, or both: one decoder each.
         precision: "fp32", or "bf16" where the device is fast at it.
-        beams: width of the beam search in the report at the end.
+        beams: width of the beam search that the model is used with, and judged with at the end.
         init: a model folder; every part of it that fits is where this run starts from.
         init_decoders: whether that holds for its decoders too, or for trunk and concepts alone.
         init_trunk: how much of its trunk; the rest are the ImageNet weights of that trunk. Half of each keeps general

@@ -45,5 +45,5 @@ def second_recipe(recipe: Recipe, first: Path) -> Recipe:
 def with_choices(config: ModelConfig, first: Path) -> ModelConfig:
     """A configuration with the thresholds and tag scores of the first run's model."""
     chosen = read_config(first)
-    names = ("concept_threshold", "concept_scale", "tag_score")
+    names = ("beams", "concept_threshold", "concept_scale", "tag_score")
     return config.model_copy(update={name: getattr(chosen, name) for name in names})
