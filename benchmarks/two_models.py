@@ -55,9 +55,7 @@ def main() -> None:
         true[row, vocabularies[0].find(record.tags, record.captions)] = True
     place = {name: column for column, name in enumerate(annotators[0].concepts)}
     result: dict[str, Any] = {
-        **surroundings(
-            f"python benchmarks/two_models.py {chosen.data.name} --second {annotators[1].name} --beams {chosen.beams}"
-        ),
+        **surroundings(f"python benchmarks/two_models.py {chosen.data.name} --second {annotators[1].name}"),
         "models": [annotator.name for annotator in annotators],
         "beams": [predictions.beams for predictions in said],
         "pictures": len(said[0].records),
