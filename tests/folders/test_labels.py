@@ -69,7 +69,7 @@ def test_settings_stand_in_the_folder_or_above_and_the_command_line_wins(tmp_pat
     file.write_text('min-score = 0.6\nexclude = ["person"]\nonly = "only.txt"\nsidecar-only = true\n')
     assert find_settings(below) == file
     settings = read_settings(file, {"min_score": 0.7, "beam": None, "exclude": None})
-    assert (settings.min_score, settings.exclude, settings.beam) == (0.7, ("person",), 3)
+    assert (settings.min_score, settings.exclude, settings.beam) == (0.7, ("person",), None)
     assert settings.only == tmp_path / "only.txt" and settings.sidecar_only
     file.write_text("beam = 0")
     assert read_settings(file, {"beam": 2}).beam == 2
