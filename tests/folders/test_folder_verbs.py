@@ -134,7 +134,7 @@ def test_an_engine_of_less_precision_makes_stale_and_one_of_the_same_does_not(al
     assert "2 pictures annotated" in semreg(*write, "torch:bf16", "--refresh").stderr
     engines = ("torch:fp32", "torch:compile", "onnx:fp32", "openvino:fp32", "onnx:int8", "openvino:int8", "torch:bf16")
     assert len({computing(Options(beams=3), engine) for engine in engines}) == 4
-    assert computing(Options(beams=3), "onnx:fp32") == "beams=3 captions=1 min_score=None"  # as journals have it since ever
+    assert computing(Options(beams=3), "onnx:fp32") == "beams=3 captions=1 min_score=None"  # as journals have it
 
 
 def test_parquet_is_read_back(album: Path, model_folder: Path, tmp_path: Path) -> None:
