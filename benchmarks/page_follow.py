@@ -15,6 +15,8 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median, quantiles
@@ -22,6 +24,19 @@ from statistics import median, quantiles
 from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+@contextmanager
+def served() -> Iterator[str]:
+    """The address of a server of the default model, for as long as it is needed."""
+    command = [sys.executable, "-m", "semreg", "serve", "--port", "0"]
+    server = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    try:
+        assert server.stderr is not None
+        yield next(found[0] for line in server.stderr if (found := re.search(r"http://[\d.]+:\d+", line)))
+    finally:
+        server.terminate()
+        server.wait()
 
 
 def milliseconds(address: str, picture: Path, switches: int) -> list[float]:
@@ -50,15 +65,8 @@ def main() -> None:
     parser.add_argument("--switches", type=int, default=60)
     parser.add_argument("--output", type=Path, default=Path(__file__).with_name("results") / "server" / "page.json")
     options = parser.parse_args()
-    command = [sys.executable, "-m", "semreg", "serve", "--port", "0"]
-    server = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    try:
-        assert server.stderr is not None
-        address = next(found[0] for line in server.stderr if (found := re.search(r"http://[\d.]+:\d+", line)))
+    with served() as address:
         times = milliseconds(address, ROOT / "demo" / "pictures" / "dog.jpg", options.switches)[5:]  # after warming up
-    finally:
-        server.terminate()
-        server.wait()
     result = {
         "command": "python benchmarks/page_follow.py",
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPU cores",

@@ -33,6 +33,16 @@ def test_two_items_are_worked_on_at_the_same_time_with_half_the_threads_each(fou
     assert torch.get_num_threads() == 4
 
 
+def test_threads_that_do_not_divide_are_all_given_out(four_threads: None) -> None:
+    all_three = threading.Barrier(3, timeout=20)
+
+    def work(item: int) -> int:
+        all_three.wait()
+        return torch.get_num_threads()
+
+    assert sorted(in_streams(work, range(3), 3)) == [1, 1, 2]
+
+
 @pytest.mark.parametrize(("items", "streams"), [(1, 2), (5, 1), (0, 2)])
 def test_one_item_or_one_stream_has_all_threads(four_threads: None, items: int, streams: int) -> None:
     caller = threading.get_ident()

@@ -34,7 +34,7 @@ def records(data: Path) -> list[Record]:
 def test_the_metric_on_the_pictures_tuned_on_hardly_falls(
     model_folder: Path, records: list[Record], metric: str, per: str
 ) -> None:
-    tuned = tune(Annotator.load(model_folder), records, records, metric=metric, per=per)
+    tuned = tune(Annotator.load(model_folder), records, records, wanted=metric, per=per)
     for name in ("tags", "concepts", "head"):
         keys = ("O-F1", "C-F1") if metric == "mean" else (metric,)
         before, after = (sum(figures[name][key] for key in keys) for figures in (tuned.before, tuned.after))
@@ -86,8 +86,8 @@ def test_the_command_saves_thresholds_that_annotate_uses(model_folder: Path, dat
     [
         ([], "the default model is part of the package"),
         (["--metric", "F2"], "--metric must be one of mean, O-F1"),
-        (["--metric", "1.5"], "or a probability between 0 and 1, is '1.5'"),
-        (["--metric", "0.5", "--per", "frequency"], "take --per all or --per class"),
+        (["--probability", "1.5"], "--probability must lie between 0 and 1, is 1.5"),
+        (["--probability", "0.5", "--per", "frequency"], "take --per all or --per class"),
         (["--per", "label"], "--per must be all, frequency or class, is 'label'"),
         (["--output", "."], "is there already: name a new folder"),
         (["--dry-run", "--split", "nowhere"], "has no split 'nowhere'"),
@@ -101,8 +101,8 @@ def test_mistakes_are_one_sentence(data: Path, arguments: list[str], sentence: s
 def test_a_probability_moves_the_tags_thresholds_alone(model_folder: Path, records: list[Record]) -> None:
     annotator = Annotator.load(model_folder)
     config = annotator.config
-    tuned = tune(annotator, records, records, metric=0.7, per="class").config
+    tuned = tune(annotator, records, records, wanted=0.7, per="class").config
     assert config.tag_score is not None and tuned.tag_score is not None
     assert tuned.concept_threshold == config.concept_threshold and tuned.tag_score.head == config.tag_score.head
     assert len(set(tuned.tag_thresholds())) > 1
-    assert tune(annotator, records, records, metric=0.7).config.tag_thresholds() == (0.7,) * len(annotator.labels)
+    assert tune(annotator, records, records, wanted=0.7).config.tag_thresholds() == (0.7,) * len(annotator.labels)

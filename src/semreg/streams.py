@@ -25,14 +25,16 @@ def in_streams(work: Callable[[T], R], items: Iterable[T], streams: int) -> Iter
         yield from map(work, itertools.chain(first, rest))
         return
     threads = torch.get_num_threads()
-    share = threads // streams
+    shares = iter([threads // streams + (stream < threads % streams) for stream in range(streams)])
     try:
         yield from ahead(
             work,
             itertools.chain(first, rest),
             streams + 1,
             workers=streams,
-            begin=lambda: torch.set_num_threads(share),  # of the calling thread, and of those that begin after it
+            begin=lambda: torch.set_num_threads(
+                next(shares)
+            ),  # of this thread, and of those that begin after
         )
     finally:
         torch.set_num_threads(threads)

@@ -43,7 +43,7 @@ def tune(
     records: Sequence[Record],
     known: Sequence[Record],
     *,
-    metric: str | float = "mean",
+    wanted: str | float = "mean",
     per: str = "all",
     keep: bool = False,
     options: Options | None = None,
@@ -55,8 +55,8 @@ def tune(
         annotator: the model.
         records: to choose on; better not the ones it was trained on, and never those it is judged by.
         known: whose tags say how frequent each class is, for `per` "frequency": the training pictures.
-        metric: to maximise, see `semreg.evaluation.tune_threshold`; or the probability that a tag needs, which leaves
-            the concepts' thresholds and those of the concept layer alone as they are.
+        wanted: a metric to maximise, see `semreg.evaluation.tune_threshold`; or the probability that a tag needs, which
+            leaves the concepts' thresholds and those of the concept layer alone as they are.
         per: "all", "frequency" or "class"; see `semreg.evaluation.choose_threshold`.
         keep: keep all thresholds, and fit only the probabilities that are shown of concepts.
         options: how to annotate; the model keeps the width of the search.
@@ -81,8 +81,8 @@ def tune(
         raise SemregError(f"the pictures have no tag or caption that {annotator.name} knows: tune on others")
     of_labels = _label_counts(annotator, known)
     counts = {"concepts": _concepts(config, known).sum(0), "tags": of_labels, "head": of_labels}
-    new = [] if keep else [name for name in tables if isinstance(metric, str) or name == "tags"]
-    chosen = {name: choose_threshold(*tables[name], metric, per, counts[name]) for name in new}
+    new = [] if keep else [name for name in tables if isinstance(wanted, str) or name == "tags"]
+    chosen = {name: choose_threshold(*tables[name], wanted, per, counts[name]) for name in new}
     if "concepts" in tables:
         changes["concept_threshold"] = threshold = chosen.get("concepts", config.concept_threshold)
         slope, offset = fit_scale(*tables["concepts"], threshold)

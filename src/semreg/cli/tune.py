@@ -28,10 +28,15 @@ def tune(
         str,
         typer.Option(
             "--metric",
-            help="To maximise: O-F1, C-F1, 'C-F1 mean', or mean (of the first two). A number from 0 to 1 is the "
-            "probability that a tag needs.",
+            help="To maximise: O-F1, C-F1, 'C-F1 mean', or mean (of the first two).",
         ),
     ] = "mean",
+    probability: Annotated[
+        float | None,
+        typer.Option(
+            "--probability", help="In place of a metric: how probable a tag must be to be told.", show_default=False
+        ),
+    ] = None,
     per: Annotated[
         str,
         typer.Option("--per", help="One threshold for all, by the frequency of a tag in training, or one per class."),
@@ -64,17 +69,20 @@ def tune(
 
         semreg tune --data ~/sets/mine --per class --output models/mine
 
-        semreg tune --data ~/sets/mine --metric 0.6 --per class --output models/sure
+        semreg tune --data ~/sets/mine --probability 0.6 --per class --output models/sure
 
         semreg tune --model runs/corel5k/model --data ~/sets/mine --keep-thresholds
     """
     from semreg.data.records import of_split, read_records
 
-    wanted = _metric(metric)
+    if metric not in METRICS:
+        raise SemregError(f"--metric must be one of {', '.join(METRICS)}, is {metric!r}")
+    if probability is not None and not 0 < probability < 1:
+        raise SemregError(f"--probability must lie between 0 and 1, is {probability:g}")
     if per not in ("all", "frequency", "class"):
         raise SemregError(f"--per must be all, frequency or class, is {per!r}")
-    if not isinstance(wanted, str) and per == "frequency":
-        raise SemregError("--metric with a probability is for all tags or per class: take --per all or --per class")
+    if probability is not None and per == "frequency":
+        raise SemregError("--probability is for all tags or per class: take --per all or --per class")
     if output is not None and output.exists():
         raise SemregError(f"{str(output)!r} is there already: name a new folder for --output")
     if model is None and output is None and not dry_run:
@@ -89,7 +97,8 @@ def tune(
     known = [record for record in everything if record.split == train] or records
     with progress_bar("looking at the pictures", len(records)) as advance:
         options = Options(beams=beam, batch_size=batch)
-        tuned = choose(annotator, records, known, metric=wanted, per=per, keep=keep, options=options, done=advance)
+        wanted = metric if probability is None else probability
+        tuned = choose(annotator, records, known, wanted=wanted, per=per, keep=keep, options=options, done=advance)
     for name, after in tuned.after.items():
         before = tuned.before[name]
         told = (
@@ -106,17 +115,3 @@ def tune(
         folder = output
     save_config(tuned.config, folder)
     typer.echo(f"saved in {folder}", err=True)
-
-
-def _metric(text: str) -> str | float:
-    if text in METRICS:
-        return text
-    try:
-        probability = float(text)
-    except ValueError:
-        probability = -1.0
-    if not 0 < probability < 1:
-        raise SemregError(
-            f"--metric must be one of {', '.join(METRICS)}, or a probability between 0 and 1, is {text!r}"
-        )
-    return probability

@@ -163,11 +163,11 @@ def thresholds_at(
 
 
 def choose_threshold(
-    scores: ArrayLike, true: ArrayLike, metric: str | float, per: str, counts: ArrayLike, resamples: int = RESAMPLES
+    scores: ArrayLike, true: ArrayLike, wanted: str | float, per: str, counts: ArrayLike, resamples: int = RESAMPLES
 ) -> float | tuple[float, ...]:
     """The threshold that serves a metric on other pictures too, in the form that a model's configuration has it.
 
-    Where the metric is a number, it is the probability that a tag needs: one for all, or with every class's own scores
+    Where a number is wanted, it is the probability that a tag needs: one for all, or with every class's own scores
     put right (`thresholds_at`).
 
     The best cut on one set of pictures is where chance has put it: some hundred pictures give another one at every
@@ -177,7 +177,7 @@ def choose_threshold(
     Args:
         scores: (N, K) probabilities in 0..1.
         true: (N, K) booleans or 0/1.
-        metric: to maximise, as in `tune_threshold`; or a probability.
+        wanted: a metric to maximise, as in `tune_threshold`; or a probability.
         per: "all" for one threshold, "frequency" as in `tune_by_frequency`, "class" as in `tune_thresholds`.
         counts: (K,) training pictures of each class; only "frequency" looks at them.
         resamples: draws; 0 takes the pictures once, as they are.
@@ -185,15 +185,15 @@ def choose_threshold(
     Raises:
         SemregError: an unknown `per`, a probability by frequency, or as these.
     """
-    if not isinstance(metric, str):
+    if not isinstance(wanted, str):
         if per == "frequency":
-            raise SemregError(f"a given probability ({metric:g}) is for all tags or per class, not by frequency")
-        return metric if per == "all" else tuple(thresholds_at(scores, true, metric).tolist())
+            raise SemregError(f"a given probability ({wanted:g}) is for all tags or per class, not by frequency")
+        return wanted if per == "all" else tuple(thresholds_at(scores, true, wanted).tolist())
     values, labels = np.asarray(scores, dtype=np.float64), np.asarray(true)
-    best = _tune(values, labels, metric, per, counts)
+    best = _tune(values, labels, wanted, per, counts)
     draws = np.random.default_rng(0).integers(0, len(values), (resamples, len(values)))
     floors = [
-        _log_odds(_tune(values[drawn], labels[drawn], metric, per, counts)) for drawn in draws if labels[drawn].any()
+        _log_odds(_tune(values[drawn], labels[drawn], wanted, per, counts)) for drawn in draws if labels[drawn].any()
     ]
     if floors:
         best = 1 / (1 + np.exp(-np.mean(floors, axis=0)))

@@ -64,8 +64,8 @@ def calibrated(
             concept=b,
             bias=c,
             paths=recipe.tags.paths,
-            threshold=choose(combine(path, known, weights), metric=wanted, per=recipe.tags.per),
-            head=None if known is None else choose(known, metric=metric, per=per),
+            threshold=choose(combine(path, known, weights), wanted=wanted, per=recipe.tags.per),
+            head=None if known is None else choose(known, wanted=metric, per=per),
         )
     return config.model_copy(update=changes)
 

@@ -1,6 +1,6 @@
 """Take the documentation's pictures of gallery and page anew, with the default model, in headless Chromium.
 
-python docs/images/take.py [--off frisbee] [--on grass]
+python benchmarks/documentation_pictures.py [--off frisbee] [--on grass]
 """
 
 from __future__ import annotations
@@ -8,18 +8,18 @@ from __future__ import annotations
 import argparse
 import io
 import json
-import re
 import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+from page_follow import served
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
-ROOT = Path(__file__).resolve().parents[2]
-IMAGES = Path(__file__).parent
+ROOT = Path(__file__).resolve().parents[1]
+IMAGES = ROOT / "docs" / "images"
 PICTURES = ROOT / "demo" / "pictures"
 
 
@@ -47,7 +47,7 @@ def take_page(page: Page, address: str, off: str, on: str, name: str) -> None:
 
 
 def save(page: Page, name: str) -> None:
-    """What is to be seen, as a JPEG beside this file."""
+    """What is to be seen, as a JPEG for the documentation."""
     page.wait_for_timeout(500)
     Image.open(io.BytesIO(page.screenshot())).convert("RGB").save(IMAGES / name, quality=88)
     print(IMAGES / name)
@@ -59,24 +59,16 @@ def main() -> None:
     parser.add_argument("--off", default="frisbee", help="concept to switch off")
     parser.add_argument("--on", default="grass", help="concept to switch on")
     chosen = parser.parse_args()
-    command = [sys.executable, "-m", "semreg", "serve", "--port", "0"]
-    server = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    try:
-        assert server.stderr is not None
-        address = next(found[0] for line in server.stderr if (found := re.search(r"http://[\d.]+:\d+", line)))
-        with sync_playwright() as driver:
-            browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-            take_gallery(browser.new_page(viewport={"width": 1024, "height": 904}))
-            desktop = browser.new_page(viewport={"width": 1280, "height": 1000}, device_scale_factor=1.25)
-            take_page(desktop, address, chosen.off, chosen.on, "page.jpg")
-            phone = browser.new_page(
-                viewport={"width": 390, "height": 844}, device_scale_factor=2, color_scheme="dark", is_mobile=True
-            )
-            take_page(phone, address, chosen.off, chosen.on, "page-phone.jpg")
-            browser.close()
-    finally:
-        server.terminate()
-        server.wait()
+    with served() as address, sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        take_gallery(browser.new_page(viewport={"width": 1024, "height": 904}))
+        desktop = browser.new_page(viewport={"width": 1280, "height": 1000}, device_scale_factor=1.25)
+        take_page(desktop, address, chosen.off, chosen.on, "page.jpg")
+        phone = browser.new_page(
+            viewport={"width": 390, "height": 844}, device_scale_factor=2, color_scheme="dark", is_mobile=True
+        )
+        take_page(phone, address, chosen.off, chosen.on, "page-phone.jpg")
+        browser.close()
 
 
 if __name__ == "__main__":
