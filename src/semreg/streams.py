@@ -26,13 +26,18 @@ def in_streams(work: Callable[[T], R], items: Iterable[T], streams: int) -> Iter
         return
     threads = torch.get_num_threads()
     shares = iter([threads // streams + (stream < threads % streams) for stream in range(streams)])
+
+    def begin() -> None:
+        torch.get_num_threads()  # a thread that has not asked would later take what another one has set
+        torch.set_num_threads(next(shares))
+
     try:
         yield from ahead(
             work,
             itertools.chain(first, rest),
             streams + 1,
             workers=streams,
-            begin=lambda: torch.set_num_threads(
+            begin=begin,
                 next(shares)
             ),  # of this thread, and of those that begin after
         )
