@@ -35,18 +35,15 @@ def main() -> None:
     parser.add_argument("--first", help="model folder; without it the default model")
     parser.add_argument("--second", required=True, help="model folder")
     parser.add_argument("--split", default="test")
-    parser.add_argument(
-        "--output", type=Path, default=Path(__file__).with_name("results") / "coco18" / "two-models.json"
-    )
+    parser.add_argument("--output", type=Path, default=OUTPUT)
     chosen = parser.parse_args()
     keep_freed_memory()
     records = of_split(read_records(chosen.data), chosen.split)
     annotators = [semreg.load(folder) for folder in (chosen.first, chosen.second)]
     said: list[Predictions] = []
     for annotator in annotators:
-        options = semreg.Options(beams=chosen.beams)
         with progress_bar(f"annotating with {annotator.name}", len(records)) as advance:
-            said.append(predict(annotator, records, options, advance))
+            said.append(predict(annotator, records, semreg.Options(), advance))
     vocabularies = [annotator.config.concept_vocabulary() for annotator in annotators]
     shared = sorted(set(annotators[0].concepts) & set(annotators[1].concepts))
     objects = [name for name in shared if any(name in record.tags for record in records)]

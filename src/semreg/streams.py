@@ -32,14 +32,6 @@ def in_streams(work: Callable[[T], R], items: Iterable[T], streams: int) -> Iter
         torch.set_num_threads(next(shares))
 
     try:
-        yield from ahead(
-            work,
-            itertools.chain(first, rest),
-            streams + 1,
-            workers=streams,
-            begin=begin,
-                next(shares)
-            ),  # of this thread, and of those that begin after
-        )
+        yield from ahead(work, itertools.chain(first, rest), streams + 1, workers=streams, begin=begin)
     finally:
         torch.set_num_threads(threads)
