@@ -11,7 +11,7 @@ import torch
 
 import semreg
 from semreg import Options
-from semreg.streams import in_streams
+from semreg.streams import growing, in_streams
 
 
 @pytest.fixture
@@ -43,6 +43,10 @@ def test_threads_that_do_not_divide_are_all_given_out(four_threads: None) -> Non
     assert sorted(in_streams(work, range(3), 3)) == [1, 1, 2]
 
 
+def test_more_streams_than_threads_have_one_each(four_threads: None) -> None:
+    assert list(in_streams(lambda item: torch.get_num_threads(), range(12), 6)) == [1] * 12
+
+
 @pytest.mark.parametrize(("items", "streams"), [(1, 2), (5, 1), (0, 2)])
 def test_one_item_or_one_stream_has_all_threads(four_threads: None, items: int, streams: int) -> None:
     caller = threading.get_ident()
@@ -68,6 +72,37 @@ def test_what_is_left_early_stops_and_gives_the_threads_back(four_threads: None)
     next(stream)
     stream.close()  # type: ignore[attr-defined]
     assert len(done) <= 5 and torch.get_num_threads() == 4
+
+
+def test_long_work_learns_that_nobody_wants_it_any_more(four_threads: None) -> None:
+    stop, seen = threading.Event(), []
+
+    def work(item: int) -> int:
+        if item:
+            seen.append(stop.wait(20))
+        return item
+
+    stream = in_streams(work, range(3), 2, stop)
+    assert next(stream) == 0 and not stop.is_set()
+    stream.close()  # type: ignore[attr-defined]
+    assert seen and all(seen)
+
+
+@pytest.mark.parametrize("streams", [1, 2, 3])
+@pytest.mark.parametrize("count", [0, 1, 2, 7, 40])
+def test_groups_grow_and_leave_nothing_out(streams: int, count: int) -> None:
+    groups = list(growing(range(count), streams, 4))
+    assert [item for group in groups for item in group] == list(range(count))
+    assert [len(group) for group in groups[:streams]] == [1] * min(streams, count)  # a few are shared evenly
+    sizes = [len(group) for group in groups[:-1]]
+    assert sizes == sorted(sizes) and all(1 <= len(group) <= 4 for group in groups)
+    assert count < 40 or 4 in sizes
+
+
+def test_the_first_group_waits_for_one_item_only() -> None:
+    asked: list[int] = []
+    items = (asked.append(item) or item for item in range(100))  # type: ignore[func-returns-value]
+    assert next(growing(items, 2, 8)) == [0] and asked == [0]
 
 
 def test_streams_tell_what_one_batch_after_the_other_tells(four_threads: None, model_folder: Path, data: Path) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -36,8 +38,12 @@ from semreg.steering import (
     to_encoding,
     word_rules,
 )
-from semreg.streams import in_streams
+from semreg.streams import growing, in_streams
 from semreg.telling import tell_captions, tell_concepts, tell_tags
+
+T = TypeVar("T")
+
+TOLD_TOGETHER = 128  # pictures that are written about at the same time, where there are as many
 
 
 @dataclass(frozen=True)
@@ -133,18 +139,26 @@ class Annotator:
 
         A picture that cannot be read gives an annotation whose `error` says why.
         """
-        chosen = options or Options()
+        chosen, stop = options or Options(), threading.Event()
 
-        def told(batch: Batch) -> list[Annotation]:
-            names = [_name(source) for source, problem in batch.sources if problem is None]
-            done = iter(self.annotate_read(batch.pictures, names, chosen))
+        def told(group: list[Batch]) -> list[Annotation]:
+            read = [entry for batch in group for entry in batch.sources]
+            names = [_name(source) for source, problem in read if problem is None]
+            seen = [self.encode(batch.pictures) for batch in group if len(batch.pictures) and not stop.is_set()]
+            if stop.is_set():
+                return []  # nobody waits for it any more
+            done = iter(self.tell(Encoding.join(seen), names, chosen) if seen else [])
             return [
                 next(done) if problem is None else Annotation.failed(_name(source), problem, self.name)
-                for source, problem in batch.sources
+                for source, problem in read
             ]
 
-        batches = self.read(sources, chosen.batch_size)
-        yield from itertools.chain.from_iterable(in_streams(told, batches, self.engine.streams))
+        groups = self.groups(self.read(sources, chosen.batch_size), chosen.batch_size)
+        yield from itertools.chain.from_iterable(in_streams(told, groups, self.engine.streams, stop))
+
+    def groups(self, batches: Iterable[T], size: int) -> Iterator[list[T]]:
+        """Batches of `size` pictures, put together for telling: a step of a decoder costs little more for many."""
+        return growing(batches, self.engine.streams, max(1, TOLD_TOGETHER // size))
 
     def read(self, sources: Iterable[Source], batch_size: int) -> Iterator[Batch]:
         """Read pictures into batches, ahead of their use; what cannot be read is named in its batch."""

@@ -82,8 +82,8 @@ def export_model(
         truth = metrics(annotator, judged)
         manifest.checks["torch"] = {"pictures_a_second": _rate(annotator, checked), **truth}
     for precision in manifest.graphs:
-        engine = open_export(manifest, output, precision)
-        differences = parity(engine, annotator.engine, tuple(forms), checked)
+        differences = parity(open_export(manifest, output, precision), annotator.engine, tuple(forms), checked)
+        engine = open_export(manifest, output, precision, annotator.model)
         other = Annotator(annotator.model, annotator.config, annotator.name, engine=engine)
         row: dict[str, Any] = {"pictures_a_second": _rate(other, checked), **differences.json()}
         row["faithful"] = None if precision == "int8" else differences.within(precision)

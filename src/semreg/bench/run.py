@@ -11,13 +11,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from semreg.annotator import Annotator
+from semreg.annotator import TOLD_TOGETHER, Annotator
 from semreg.bench.measure import Case, measure, peak_memory, ratio, surroundings
 from semreg.bench.pictures import make_files
 from semreg.bench.plain import PlainTrunk, picture_by_picture, plain_annotate, plain_read
 from semreg.bench.start import cold_start
 from semreg.errors import SemregError
 from semreg.evaluation import caption_scores
+from semreg.model.interfaces import Encoding
 from semreg.model.losses import binary_cross_entropy, relational_loss
 from semreg.model.trunks import build_trunk, freeze
 from semreg.options import Options
@@ -116,21 +117,32 @@ def decoding(annotator: Annotator, files: dict[str, list[Path]]) -> list[Case]:
 
 
 def modelling(name: str, annotator: Annotator, pictures: Tensor, beams: Sequence[int] = BEAMS) -> list[Case]:
-    """Batches that were read already, to features, concepts, and tags with captions; as many at a time as in use."""
+    """Batches that were read already, to features, concepts, and tags with captions.
+
+    As many at a time, and as many told together, as in a long run (`Annotator.annotate`).
+    """
     streams = annotator.engine.streams
-    batches = [pictures] * (1 if streams == 1 else 2 * streams)
-    encoding = annotator.encode(pictures)
+    groups = [[pictures] * max(1, TOLD_TOGETHER // len(pictures))] * max(2, streams)
+    encoding = Encoding.join([annotator.encode(pictures)] * len(groups[0]))
 
-    def case(part: str, work: Callable[[Tensor], Any]) -> Case:
-        return Case(f"{name}: {part}", sum(map(len, batches)), lambda: list(in_streams(work, batches, streams)))
+    def case(part: str, work: Callable[[list[Tensor]], Any]) -> Case:
+        count = len(pictures) * sum(map(len, groups))
+        return Case(f"{name}: {part}", count, lambda: list(in_streams(work, groups, streams)))
 
-    cases = [case("concepts", annotator.encode)]
+    def encode(group: list[Tensor]) -> list[Encoding]:
+        return [annotator.encode(batch) for batch in group]
+
+    @torch.inference_mode()
+    def trunk(group: list[Tensor]) -> list[Tensor]:
+        return [annotator.model.trunk(batch) for batch in group]
+
+    cases = [case("concepts", encode)]
     if annotator.engine.name.startswith("torch:fp32"):
-        cases.append(case("trunk", torch.inference_mode()(annotator.model.trunk.__call__)))
+        cases.append(case("trunk", trunk))
     for width in beams:
         options = Options(beams=width)
         cases.append(case(f"telling, beam {width}", lambda _, o=options: annotator.predict(encoding, o)))  # type: ignore[misc]
-        whole = lambda batch, o=options: annotator.predict(annotator.encode(batch), o)  # noqa: E731
+        whole = lambda group, o=options: annotator.predict(Encoding.join(encode(group)), o)  # noqa: E731
         cases.append(case(f"all, beam {width}", whole))
     return cases
 
@@ -151,7 +163,7 @@ def from_files(annotators: dict[str, Annotator], files: dict[str, list[Path]], b
 def training(batch: int) -> list[Case]:
     """An update of the CNN with its first four parts fixed, and of a caption decoder on features that are known."""
     from semreg.model.decoder import Decoder
-    from semreg.model.interfaces import Encoding, SemanticInterface
+    from semreg.model.interfaces import SemanticInterface
 
     trunk = build_trunk("lite0", folded=True)
     freeze(trunk, 4)

@@ -215,12 +215,13 @@ def beam_search(
             pool.add(alive, ends, joint[:, :beams], past[:, :beams], paths, ended=True)
         if not staying:
             alive, sums, history, rows = (x[unfinished] for x in (alive, sums, history, rows))
-        if peaks is not None:
+        moved = not staying or rows.shape[1] > 1  # else every row is where it was
+        if peaks is not None and moved:
             peaks = peaks[rows.flatten()]
         if not len(alive):
             break
-        moved = not staying or rows.shape[1] != width
-        state = state.select(rows) if moved else state.reorder(rows)
+        if moved:
+            state = state.select(rows) if not staying or rows.shape[1] != width else state.reorder(rows)
         token = history[:, :, -1].flatten()
     complete = sums[:, : sums.shape[1] // banks] > IMPOSSIBLE  # the first bank
     count = complete.shape[1]

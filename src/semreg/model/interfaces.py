@@ -6,6 +6,7 @@ what happens between the LSTM's output and the softmax. Decoder, losses and sear
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -28,6 +29,14 @@ class Encoding:
     features: Tensor
     logits: Tensor
     concepts: Tensor
+
+    @classmethod
+    def join(cls, parts: Sequence[Encoding]) -> Encoding:
+        """Several as one, in their order."""
+        if len(parts) == 1:
+            return parts[0]
+        rows = zip(*((part.features, part.logits, part.concepts) for part in parts), strict=True)
+        return cls(*map(torch.cat, rows))
 
     def detach(self) -> Encoding:
         """The same numbers with the gradient stopped: CNN and RNN completely decoupled."""

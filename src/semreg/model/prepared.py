@@ -91,6 +91,7 @@ class PreparedDecoder:
             self.recurrent = recurrent.to(dtype)
             self.output = decoder.output.weight.detach().to(dtype)  # (V, H)
             self._recur, self._say = product(self.recurrent, packed), product(self.output, packed)
+            self._read = product(inputs.to(dtype), packed)
             self.output_bias = decoder.output.bias.detach().float()
 
     @torch.no_grad()
@@ -100,9 +101,9 @@ class PreparedDecoder:
         zeros = self.output_bias.new_zeros(rows, self.hidden_size)
         logits = self.output_bias.expand(rows, -1) if told.logits is None else told.logits + self.output_bias
         hidden = zeros if told.hidden is None else told.hidden
-        every = None if told.every is None else F.linear(told.every, self.inputs)
+        every = None if told.every is None else self._entered(told.every)
         state = PreparedState(hidden.to(self.dtype), zeros, every, logits, told.fused)
-        return state if told.first is None else self._advance(F.linear(told.first, self.inputs, self.bias), state)
+        return state if told.first is None else self._advance(self._entered(told.first) + self.bias, state)
 
     @torch.no_grad()
     def step(self, tokens: Tensor, state: PreparedState) -> tuple[Tensor, PreparedState]:
@@ -120,12 +121,16 @@ class PreparedDecoder:
         rows = torch.stack(hidden, 1)  # (B, T, H)
         return self._logits(rows.flatten(0, 1), state).view(*tokens.shape, -1)
 
+    def _entered(self, vectors: Tensor) -> Tensor:
+        """What vectors (N, E) in the place of a word put into the gates, (N, 4H)."""
+        return self._read(vectors.to(self.dtype)).float()
+
     def _gates(self, tokens: Tensor, state: PreparedState) -> Tensor:
         """What word and picture put into the gates, (N, 4H), a tensor of its own."""
         if self.table is not None:
             gates = self.table.index_select(0, tokens)
         else:
-            gates = F.linear(self.embedding.index_select(0, tokens), self.inputs, self.bias)
+            gates = self._entered(self.embedding.index_select(0, tokens)) + self.bias
         if state.every is not None:
             gates.view(*state.shape, gates.shape[1]).add_(state.every[:, None])
         return gates

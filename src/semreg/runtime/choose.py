@@ -21,7 +21,7 @@ from semreg.model_folder import ModelConfig
 from semreg.runtime.engine import KINDS, Engine, split_name
 from semreg.runtime.exported import Manifest, open_export, read_manifest, write_graphs
 from semreg.runtime.parity import check_pictures, parity, pictures_a_second
-from semreg.runtime.torch_engine import TorchEngine
+from semreg.runtime.torch_engine import TorchEngine, has_bfloat16
 
 PACKAGES = ("torch", "onnxruntime", "openvino")
 
@@ -89,7 +89,7 @@ def load_engine(name: str, wanted: Wanted) -> Engine:
         write_graphs(wanted.model, wanted.config, wanted.name, kind, folder)
     manifest = read_manifest(folder)
     assert manifest is not None
-    return open_export(manifest, folder, precision or _best(manifest))
+    return open_export(manifest, folder, precision or _best(manifest), wanted.model)
 
 
 def _places(kind: str, wanted: Wanted) -> tuple[Path, Path]:
@@ -105,9 +105,7 @@ def _best(manifest: Manifest) -> str:
     if "int8" in manifest.graphs and manifest.checks.get("int8", {}).get("faithful"):
         return "int8"
     if "bf16" in manifest.graphs:
-        from semreg.runtime.openvino_graphs import has_bf16
-
-        return "bf16" if has_bf16() else "fp32"
+        return "bf16" if has_bfloat16() else "fp32"
     return "fp32"
 
 
@@ -154,7 +152,7 @@ def _candidates(wanted: Wanted, exports: list[Path]) -> Iterator[tuple[Engine, b
         assert manifest is not None
         for precision in KINDS[manifest.kind]:
             try:
-                engine = open_export(manifest, folder, precision)
+                engine = open_export(manifest, folder, precision, wanted.model)
             except SemregError:
                 continue
             yield engine, bool(manifest.checks.get(precision, {}).get("faithful"))

@@ -17,8 +17,9 @@ from semreg.errors import SemregError
 from semreg.files import atomic_write
 from semreg.model.cnn_rnn import CnnRnn
 from semreg.model_folder import ModelConfig
-from semreg.runtime.graph_engine import GraphEngine
-from semreg.runtime.graphs import graphs_of, source_of
+from semreg.runtime.graph_engine import GraphDecoder, GraphEngine, Run
+from semreg.runtime.graphs import BEGIN, LOOK, STEP, graphs_of, source_of
+from semreg.runtime.torch_engine import PreparedDecoders, has_bfloat16
 
 MANIFEST = "export.json"
 FORMAT = 1
@@ -89,9 +90,11 @@ def write_graphs(
         done(1)
         if calibration:
             names = graphs.setdefault("int8", {})
-            names[graph.name] = f"{graph.name}.int8{tools.SUFFIX}"
-            tools.quantise(graph.name, folder / file, folder / names[graph.name], calibration)
-            done(1)
+            names[graph.name] = file  # of all work next to all is the CNN's
+            if graph.name == LOOK:
+                names[LOOK] = f"{LOOK}.int8{tools.SUFFIX}"
+                tools.quantise(folder / file, folder / names[LOOK], calibration)
+                done(1)
     if kind == "openvino":
         graphs["bf16"] = graphs["fp32"]  # the same files, compiled otherwise
     manifest = Manifest(
@@ -121,14 +124,15 @@ def read_manifest(folder: Path) -> Manifest | None:
     return manifest if manifest.format == FORMAT else None
 
 
-def open_export(manifest: Manifest, folder: Path, precision: str, threads: int | None = None) -> GraphEngine:
-    """An engine on an export's graphs.
+def open_export(manifest: Manifest, folder: Path, precision: str, model: CnnRnn | None = None) -> GraphEngine:
+    """An engine on an export's graphs, which computes with as many threads as torch.
 
     Args:
         manifest: of the export.
         folder: where it lies.
         precision: one that it has.
-        threads: to compute with; torch's number where none is given.
+        model: the model that was exported, whose decoders then write, prepared in torch, which is faster; without it
+            the export's own graphs do.
 
     Raises:
         SemregError: the export has no such precision, a file is damaged, or a package is missing.
@@ -138,15 +142,27 @@ def open_export(manifest: Manifest, folder: Path, precision: str, threads: int |
             f"the export {folder} has no {precision}, but {', '.join(manifest.graphs)}: "
             f"semreg export --to {manifest.kind}{' --int8 --calibrate FOLDER' if precision == 'int8' else ''}"
         )
-    tools = backend(manifest.kind)
+    tools, graphs = backend(manifest.kind), manifest.graphs[precision]
+    name, threads = f"{manifest.kind}:{precision}", torch.get_num_threads()
+    streams = min(tools.STREAMS, threads)
+
+    def run(graph: str) -> Run:
+        opened: Run = tools.open_graph(folder / graphs[graph], precision, threads, streams)
+        return opened
+
     try:
-        runs = {
-            name: tools.open_graph(name, folder / file, precision, threads or torch.get_num_threads())
-            for name, file in manifest.graphs[precision].items()
+        look = run(LOOK)
+        if model is not None:
+            half = precision != "fp32" and has_bfloat16()
+            decoders_in_torch = PreparedDecoders(model, torch.bfloat16 if half else torch.float32)
+            return GraphEngine(name, look, decoders_in_torch, streams)
+        decoders = {
+            form: GraphDecoder(run(f"{BEGIN}-{form}"), run(f"{STEP}-{form}"), source)
+            for form, source in manifest.sources.items()
         }
     except SemregError:
         raise
     except Exception as error:  # each runtime has kinds of its own
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise SemregError(f"the export {folder} cannot be opened ({reason}): export the model again") from error
-    return GraphEngine(f"{manifest.kind}:{precision}", runs, manifest.sources)
+    return GraphEngine(name, look, decoders.__getitem__)

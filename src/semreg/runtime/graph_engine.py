@@ -1,16 +1,16 @@
-"""An engine on graphs that somebody else runs: ONNX Runtime and OpenVINO differ only in how a graph is called."""
+"""An engine whose CNN somebody else runs as a graph: ONNX Runtime and OpenVINO differ only in how it is called."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
 
+from semreg.decoding.generator import Generator
 from semreg.model.interfaces import Encoding
-from semreg.runtime.graphs import BEGIN, LOOK, STEP
 
 # Runs a graph on tensors; what it returns may be overwritten by its next run in the same thread.
 Run: TypeAlias = Callable[[Sequence[Tensor]], list[Tensor]]
@@ -45,7 +45,7 @@ class GraphState:
 
 
 class GraphDecoder:
-    """Generates through two graphs.
+    """Generates through two graphs, as one would without torch; `PreparedDecoder` is faster.
 
     Args:
         begin: what a picture brings.
@@ -80,21 +80,17 @@ class GraphEngine:
 
     Args:
         name: of the engine, with its precision.
-        runs: how to run each graph, by its name; see `semreg.runtime.graphs`.
-        sources: for each form what its decoder begins from: "concepts" or "features".
+        look: runs the graph `look`; see `semreg.runtime.graphs`.
+        generator: what writes each form.
+        streams: batches that it best works on at the same time.
     """
 
     device = torch.device("cpu")
-    streams = 1  # what runs the graphs shares out the cores by itself
 
-    def __init__(self, name: str, runs: Mapping[str, Run], sources: Mapping[str, str]) -> None:
-        self.name, self._runs, self._sources = name, runs, sources
+    def __init__(self, name: str, look: Run, generator: Callable[[str], Generator[Any]], streams: int = 1) -> None:
+        self.name, self.generator, self.streams, self._look = name, generator, streams, look
 
     def encode(self, pictures: Tensor) -> Encoding:
         """See: uint8 (B, 3, S, S) to what the CNN saw."""
-        features, logits = (value.clone() for value in self._runs[LOOK]([pictures]))
+        features, logits = (value.clone() for value in self._look([pictures]))
         return Encoding(features, logits, logits.sigmoid())
-
-    def generator(self, form: str) -> GraphDecoder:
-        """What writes `form`."""
-        return GraphDecoder(self._runs[f"{BEGIN}-{form}"], self._runs[f"{STEP}-{form}"], self._sources[form])

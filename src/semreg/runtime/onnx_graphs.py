@@ -15,10 +15,11 @@ from torch import Tensor
 
 from semreg.errors import SemregError
 from semreg.runtime.graph_engine import Run
-from semreg.runtime.graphs import LOOK, STEP, Graph
+from semreg.runtime.graphs import Graph
 from semreg.runtime.quiet import quiet
 
 SUFFIX = ".onnx"
+STREAMS = 1  # it shares out the cores by itself
 
 
 def convert(graph: Graph, path: Path) -> None:
@@ -41,40 +42,31 @@ def convert(graph: Graph, path: Path) -> None:
     program.save(path, external_data=False)
 
 
-def quantise(name: str, source: Path, path: Path, pictures: Sequence[Tensor]) -> None:
-    """Write the int8 form of a graph: of `look` weights and activations, of the steps the weights.
+def quantise(source: Path, path: Path, pictures: Sequence[Tensor]) -> None:
+    """Write the int8 form of `look`: weights and activations.
 
     Args:
-        name: of the graph.
         source: its single-precision form.
         path: where to.
         pictures: uint8 (1, 3, S, S) each, to calibrate activations on.
     """
     (quantization,) = _import("onnxruntime.quantization")
-    with quiet(None):
-        if name == LOOK:
-            with tempfile.TemporaryDirectory() as folder:
-                prepared = Path(folder) / "prepared.onnx"
-                preprocess = _import("onnxruntime.quantization.shape_inference")[0].quant_pre_process
-                preprocess(str(source), str(prepared))
-                quantization.quantize_static(
-                    str(prepared),
-                    str(path),
-                    _Reader(quantization.CalibrationDataReader, pictures),
-                    per_channel=True,
-                    activation_type=quantization.QuantType.QUInt8,
-                    weight_type=quantization.QuantType.QInt8,
-                    op_types_to_quantize=["Conv", "Add", "Gemm", "MatMul"],
-                )
-        elif name.startswith(STEP):
-            quantization.quantize_dynamic(
-                str(source), str(path), per_channel=True, op_types_to_quantize=["MatMul", "Gemm"]
-            )
-        else:
-            path.write_bytes(source.read_bytes())
+    with quiet(None), tempfile.TemporaryDirectory() as folder:
+        prepared = Path(folder) / "prepared.onnx"
+        preprocess = _import("onnxruntime.quantization.shape_inference")[0].quant_pre_process
+        preprocess(str(source), str(prepared))
+        quantization.quantize_static(
+            str(prepared),
+            str(path),
+            _Reader(quantization.CalibrationDataReader, pictures),
+            per_channel=True,
+            activation_type=quantization.QuantType.QUInt8,
+            weight_type=quantization.QuantType.QInt8,
+            op_types_to_quantize=["Conv", "Add", "Gemm", "MatMul"],
+        )
 
 
-def open_graph(name: str, path: Path, precision: str, threads: int) -> Run:
+def open_graph(path: Path, precision: str, threads: int, streams: int) -> Run:
     """Open one graph on this machine's processor; `precision` is the file's own."""
     (runtime,) = _import("onnxruntime")
     options = runtime.SessionOptions()

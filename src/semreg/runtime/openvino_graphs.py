@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import warnings
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,12 @@ from torch import Tensor
 
 from semreg.errors import SemregError
 from semreg.runtime.graph_engine import Run
-from semreg.runtime.graphs import LOOK, STEP, Graph
+from semreg.runtime.graphs import Graph
 from semreg.runtime.quiet import quiet
+from semreg.runtime.torch_engine import MOST_STREAMS, has_bfloat16
 
 SUFFIX = ".xml"
+STREAMS = MOST_STREAMS  # at most: batches that it looks at side by side
 # The first two convolutions of the built-in trunks stay in single precision: more than half of the int8 CNN's error
 # comes from them, a fifth of its speed is what that costs. Other trunks have no layers of these names.
 FIRST = [".*trunk.stem.*", ".*stages.0.0.depthwise.*"]
@@ -39,11 +42,10 @@ def convert(graph: Graph, path: Path) -> None:
     openvino.save_model(model, path, compress_to_fp16=False)
 
 
-def quantise(name: str, source: Path, path: Path, pictures: Sequence[Tensor]) -> None:
-    """Write the int8 form of a graph: of `look` weights and activations, of the steps the weights.
+def quantise(source: Path, path: Path, pictures: Sequence[Tensor]) -> None:
+    """Write the int8 form of `look`: weights and activations.
 
     Args:
-        name: of the graph.
         source: its single-precision form.
         path: where to.
         pictures: uint8 (1, 3, S, S) each, to calibrate activations on.
@@ -51,53 +53,52 @@ def quantise(name: str, source: Path, path: Path, pictures: Sequence[Tensor]) ->
     openvino, nncf = import_openvino(), _import_nncf()
     model = openvino.Core().read_model(source)
     with quiet("nncf"):
-        if name == LOOK:
-            samples = nncf.Dataset([picture.numpy() for picture in pictures])
-            first = nncf.IgnoredScope(patterns=FIRST, validate=False)
-            preset = nncf.QuantizationPreset.PERFORMANCE
-            model = nncf.quantize(model, samples, preset=preset, subset_size=len(pictures), ignored_scope=first)
-        elif name.startswith(STEP):
-            model = nncf.compress_weights(model, mode=nncf.CompressWeightsMode.INT8_SYM)
+        samples = nncf.Dataset([picture.numpy() for picture in pictures])
+        first = nncf.IgnoredScope(patterns=FIRST, validate=False)
+        preset = nncf.QuantizationPreset.PERFORMANCE
+        model = nncf.quantize(model, samples, preset=preset, subset_size=len(pictures), ignored_scope=first)
     openvino.save_model(model, path, compress_to_fp16=False)
 
 
-def open_graph(name: str, path: Path, precision: str, threads: int) -> Run:
+def open_graph(path: Path, precision: str, threads: int, streams: int) -> Run:
     """Compile one graph for this machine.
 
     Args:
-        name: of the graph.
         path: its .xml.
         precision: "fp32", "bf16" or "int8" (the file must be in it).
         threads: to compute with.
+        streams: runs that come at the same time from threads with fewer of torch's threads than that; they share the
+            `threads` evenly. A run by itself has all of them.
     """
     openvino = import_openvino()
     core = openvino.Core()
-    # The quantised CNN is faster with the rest in single precision, the quantised steps with theirs in bfloat16.
-    half = precision == "bf16" or (precision == "int8" and name.startswith(STEP))
-    settings: dict[str, Any] = {
-        "INFERENCE_PRECISION_HINT": "bf16" if half and has_bf16(core) else "f32",
+    model = core.read_model(path)
+    settings: dict[str, Any] = {  # the quantised CNN is faster with the rest in single precision than in bfloat16
+        "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" and has_bfloat16() else "f32",
         "INFERENCE_NUM_THREADS": threads,
-        "PERFORMANCE_HINT": "LATENCY",
     }
-    if precision == "int8" and name.startswith(STEP):
-        settings["DYNAMIC_QUANTIZATION_GROUP_SIZE"] = "512"
-    compiled = core.compile_model(core.read_model(path), "CPU", settings)
-    local = threading.local()
+
+    @cache
+    def compiled(streams: int) -> Any:
+        return core.compile_model(model, "CPU", {**settings, "NUM_STREAMS": streams})
+
+    compiled(1)  # a damaged file shows here
+    local, lock = threading.local(), threading.Lock()
+
+    def request() -> Any:
+        alone = torch.get_num_threads() >= threads
+        name = "alone" if alone else "beside others"
+        if not hasattr(local, name):
+            with lock:  # several threads may ask for the first time at once
+                setattr(local, name, compiled(1 if alone else streams).create_infer_request())
+        return getattr(local, name)
 
     def run(inputs: Sequence[Tensor]) -> list[Tensor]:
-        if not hasattr(local, "request"):
-            local.request = compiled.create_infer_request()
-        arrays = [np.ascontiguousarray(value.numpy()) for value in inputs]
-        local.request.infer(arrays, share_inputs=True)
-        return [torch.from_numpy(local.request.get_output_tensor(i).data) for i in range(len(compiled.outputs))]
+        arrays, working = [np.ascontiguousarray(value.numpy()) for value in inputs], request()
+        working.infer(arrays, share_inputs=True)
+        return [torch.from_numpy(working.get_output_tensor(i).data) for i in range(len(model.outputs))]
 
     return run
-
-
-def has_bf16(core: Any = None) -> bool:
-    """Whether the processor computes in bfloat16 by itself."""
-    core = core or import_openvino().Core()
-    return "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 def import_openvino() -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -37,7 +38,7 @@ class TorchEngine:
         self._see: Any = torch.compile(model.encode, dynamic=True) if precision == "compile" else model.encode
         half = precision == "bf16" or (precision == "compile" and self.device.type == "cuda")
         self._dtype = torch.bfloat16 if half else torch.float32
-        self._generators: dict[str, PreparedDecoder] = {}
+        self.generator: Callable[[str], Generator[Any]] = PreparedDecoders(model, self._dtype)
 
     @torch.inference_mode()
     def encode(self, pictures: Tensor) -> Encoding:
@@ -49,8 +50,27 @@ class TorchEngine:
         logits = seen.logits.float()
         return Encoding(seen.features.float(), logits, logits.sigmoid())
 
-    def generator(self, form: str) -> Generator[Any]:
-        """A prepared decoder, made when first asked for."""
-        if form not in self._generators:
-            self._generators[form] = PreparedDecoder(self.model.decoder(form), self._dtype, packed=True)
-        return self._generators[form]
+
+class PreparedDecoders:
+    """A model's decoders, each prepared when first asked for.
+
+    Args:
+        model: in evaluation mode.
+        dtype: precision of the matrix products.
+    """
+
+    def __init__(self, model: CnnRnn, dtype: torch.dtype) -> None:
+        self._model, self._dtype = model, dtype
+        self._prepared: dict[str, PreparedDecoder] = {}
+
+    def __call__(self, form: str) -> PreparedDecoder:
+        """What writes `form`."""
+        if form not in self._prepared:
+            self._prepared[form] = PreparedDecoder(self._model.decoder(form), self._dtype, packed=True)
+        return self._prepared[form]
+
+
+def has_bfloat16() -> bool:
+    """Whether this machine's processor computes in bfloat16 by itself."""
+    features = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+    return any(features.get(name) for name in ("amx_bf16", "avx512_bf16", "bf16"))
