@@ -261,7 +261,8 @@ def test_accumulated_steps_learn_what_one_large_batch_would(recipe_file: Path, t
 @pytest.mark.slow
 def test_two_processes_train_as_one_does(recipe_file: Path, tmp_path: Path) -> None:
     """torchrun on CPUs: both see halves of the same batches, and the model is one process's to rounding."""
-    changes = ["stages=[{kind: concepts, epochs: 2, batch: 4, freeze: 8}]", "trunk.dropout=0.0", "data.test=null"]
+    stages = "stages=[{kind: concepts, epochs: 2, batch: 4, freeze: 8}, {kind: relations, epochs: 2, batch: 4}]"
+    changes = [stages, "trunk.dropout=0.0", "data.test=null"]
     one = run.train(load_recipe(recipe_file, changes), tmp_path / "one")
     options = [argument for change in changes for argument in ("--set", change)]
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "29511"]
@@ -270,9 +271,10 @@ def test_two_processes_train_as_one_does(recipe_file: Path, tmp_path: Path) -> N
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
     log = [json.loads(line) for line in (tmp_path / "two" / "log.jsonl").read_text(encoding="utf-8").splitlines()]
-    assert log[0]["processes"] == 2 and sum(event["event"] == "update" for event in log) == 6
-    weights = [load_model(folder)[0].semantic.weight for folder in (one, tmp_path / "two" / "model")]
-    torch.testing.assert_close(weights[0], weights[1], atol=2e-4, rtol=1e-2)
+    updates = [event["stage"] for event in log if event["event"] == "update"]
+    assert log[0]["processes"] == 2 and updates == ["1-concepts"] * 6 + ["2-relations"] * 6
+    models = [load_model(folder)[0] for folder in (one, tmp_path / "two" / "model")]
+    torch.testing.assert_close(models[0].semantic.weight, models[1].semantic.weight, atol=2e-4, rtol=1e-2)
 
 
 @pytest.fixture(scope="module")

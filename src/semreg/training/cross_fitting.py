@@ -63,7 +63,7 @@ def save_held_out(model: CnnRnn, train: Examples, setting: Setting, folder: Path
     fold = train.part(fold_of(len(train), recipe, recipe.data.leave_out))
     views = {}
     for name, mirror in (("plain", False), ("mirrored", True)):
-        seen = encode(model, fold, setting, f"pictures it has not learnt from, {name}", mirror)
+        seen = encode(model, fold, setting, f"pictures it has not learnt from, {name}", mirror, together=False)
         views[name] = seen.logits.float().cpu().contiguous()
     with atomic_write(folder / HELD_OUT, binary=True) as file:
         file.write(save(views, {"seconds": str(seconds)}))

@@ -35,6 +35,7 @@ def look(
     seed: int = 0,
     workers: int = 0,
     cache: Path | None = None,
+    together: bool = False,
 ) -> Tensor:
     """Features phi(I) of N pictures, (N, D), as the model stands.
 
@@ -50,27 +51,43 @@ def look(
         seed: of the augmentation.
         workers: processes that decode.
         cache: a folder; what was seen with the same weights in the same files is read from it, or put there.
+        together: all processes of a run call this; each looks at its share of the pictures, and has all features.
     """
     model.eval()
+    shared = together and torch.distributed.is_available() and torch.distributed.is_initialized()
+    rank, processes = (torch.distributed.get_rank(), torch.distributed.get_world_size()) if shared else (0, 1)
     device = next(model.parameters()).device
     facts = () if augmentation is None else (augmentation, view, seed)
     name = fingerprint([model.trunk], paths, preprocessing, mirror, *facts)
     kept = None if cache is None else cache / f"features-{name}.safetensors"
-    if kept is not None and (known := _read(kept)) is not None:
+    known = None if kept is None else _read(kept)
+    if kept is not None and shared and not _all(known is not None, device):
+        known = None  # written by another run just now: all look, or none does
+    if known is not None:
         return known.to(device)
-    log.start_bar(f"looking at {what}", len(paths))
-    parts = []
-    keys = [[(view, index) for _, index in batch] for batch in in_order(len(paths), BATCH)]
-    for pictures in picture_batches(paths, keys, preprocessing, augmentation=augmentation, seed=seed, workers=workers):
-        parts.append(model.trunk((pictures.flip(3) if mirror else pictures).to(device)).float())
+    keys = [[(view, index) for _, index in batch] for batch in in_order(len(paths), BATCH)][rank::processes]
+    log.start_bar(f"looking at {what}", sum(map(len, keys)))
+    features = torch.zeros(len(paths), model.trunk.feature_size, device=device)
+    read = picture_batches(paths, keys, preprocessing, augmentation=augmentation, seed=seed, workers=workers)
+    for batch, pictures in zip(keys, read, strict=True):
+        seen = model.trunk((pictures.flip(3) if mirror else pictures).to(device)).float()
+        features[[index for _, index in batch]] = seen
         log.advance(len(pictures))
     log.end_bar()
-    features = torch.cat(parts)
-    if kept is not None:
+    if shared:
+        torch.distributed.all_reduce(features)  # the rows of the others are zero
+    if kept is not None and rank == 0:
         kept.parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(kept, binary=True) as file:
             file.write(save({"features": features.cpu()}))
     return features
+
+
+def _all(here: bool, device: torch.device) -> bool:
+    """Whether something holds in every process."""
+    everywhere = torch.tensor(int(here), device=device)
+    torch.distributed.all_reduce(everywhere, torch.distributed.ReduceOp.MIN)
+    return bool(everywhere)
 
 
 def _read(path: Path) -> Tensor | None:

@@ -262,7 +262,8 @@ def _remember(model: CnnRnn, setting: Setting, folder: Path) -> None:
     """Keep what the model sees in some training pictures, so that it can later learn without forgetting them."""
     train = setting.train
     some = replace(train, paths=[train.paths[i] for i in kept_pictures(len(train), setting.recipe.seed)])
-    save_replay(encode(model, some, setting, "pictures to remember", keep=True).features, folder)
+    seen = encode(model, some, setting, "pictures to remember", keep=True, together=False)
+    save_replay(seen.features, folder)
 
 
 def finish(

@@ -68,6 +68,7 @@ def encode(
     *,
     keep: bool = False,
     augmented: tuple[Augmentation, int] | None = None,
+    together: bool = True,
 ) -> Encoding:
     """What the model sees in all pictures of a split, (N, ...), as it stands.
 
@@ -80,9 +81,10 @@ def encode(
             average of both where the recipe's preprocessing says so.
         keep: look into the recipe's cache, and put there what is new: worth while where the CNN no longer changes.
         augmented: look at an augmented view instead of the pictures as they are: the augmentation, and which view.
+        together: all processes of the run call this, and share the work; False where the main one does it alone.
     """
     data, average = setting.recipe.data, setting.recipe.preprocessing.mirror and mirror is None
-    options: dict[str, Any] = {"workers": data.workers, "cache": data.cache if keep else None}
+    options: dict[str, Any] = {"workers": data.workers, "cache": data.cache if keep else None, "together": together}
     if augmented is not None:
         options |= {"augmentation": augmented[0], "view": augmented[1], "seed": setting.recipe.seed}
 
