@@ -10,9 +10,10 @@ from torch import Tensor
 
 from semreg.decoding import Constraints, Search, beam_search
 from semreg.decoding.search import Hypotheses
-from semreg.decoding.tag_scores import calibrate, combine, evidence_of_paths
+from semreg.decoding.tag_scores import combine, evidence_of_paths
 from semreg.model.decoder import Decoder, path_probabilities
 from semreg.model.interfaces import Encoding, StateInterface
+from semreg.training.calibration import fit_weights
 
 
 def drawn(pictures: int, labels: int, seed: int = 0, peak: float = 2.0) -> tuple[Tensor, Tensor, torch.Generator]:
@@ -27,13 +28,13 @@ def test_calibration_recovers_the_weights_that_made_the_data(weights: tuple[floa
     path, concepts, generator = drawn(400, 50)
     probability = (weights[0] * path + weights[1] * concepts + weights[2]).sigmoid()
     truth = (torch.rand(400, 50, generator=generator) < probability).float()
-    assert calibrate(path.sigmoid(), concepts.sigmoid(), truth) == pytest.approx(weights, abs=0.1)
+    assert fit_weights(path.sigmoid(), concepts.sigmoid(), truth) == pytest.approx(weights, abs=0.1)
 
 
 def test_calibration_without_concepts_recovers_the_other_two_and_gives_concepts_nothing() -> None:
     path, _, generator = drawn(400, 50)
     truth = (torch.rand(400, 50, generator=generator) < (0.6 * path - 0.5).sigmoid()).float()
-    w_path, w_concept, bias = calibrate(path.sigmoid(), None, truth)
+    w_path, w_concept, bias = fit_weights(path.sigmoid(), None, truth)
     assert (w_path, bias) == pytest.approx((0.6, -0.5), abs=0.1)
     assert w_concept == 0
 
@@ -50,21 +51,21 @@ def test_calibrated_scores_have_the_mean_of_the_truth(seed: int, peak: float, ra
     path, concepts, generator = drawn(20, 5, seed, peak)
     truth = (torch.rand(20, 5, generator=generator) < rate).float()
     concepts = concepts.sigmoid() if known else None
-    weights = calibrate(path.sigmoid(), concepts, truth)
+    weights = fit_weights(path.sigmoid(), concepts, truth)
     assert combine(path.sigmoid(), concepts, weights).mean().item() == pytest.approx(truth.mean().item(), abs=1e-3)
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0])
 def test_calibration_stays_finite_where_every_label_is_the_same(value: float) -> None:
     path, concepts, _ = drawn(10, 4)
-    weights = calibrate(path.sigmoid(), concepts.sigmoid(), torch.full((10, 4), value))
+    weights = fit_weights(path.sigmoid(), concepts.sigmoid(), torch.full((10, 4), value))
     scores = combine(path.sigmoid(), concepts.sigmoid(), weights)
     assert ((scores - value).abs() < 0.05).all()
 
 
 def test_calibration_stays_finite_where_the_truth_is_said_with_certainty() -> None:
     truth = torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
-    scores = combine(truth, truth, calibrate(truth, truth, truth))
+    scores = combine(truth, truth, fit_weights(truth, truth, truth))
     assert ((scores - truth).abs() < 0.05).all()
 
 

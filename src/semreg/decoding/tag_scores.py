@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from semreg.decoding.search import Hypotheses
 
@@ -38,48 +37,12 @@ def combine(path: Tensor, concepts: Tensor | None, weights: tuple[float, float, 
     Returns:
         (N, L) probabilities.
     """
-    evidence = _evidence(path, concepts)
-    return evidence.matmul(evidence.new_tensor(weights)).sigmoid()
+    found = evidence(path, concepts)
+    return found.matmul(found.new_tensor(weights)).sigmoid()
 
 
-def calibrate(path: Tensor, concepts: Tensor | None, truth: Tensor, rounds: int = 30) -> tuple[float, float, float]:
-    """Fit the weights of `combine` by logistic regression, all labels pooled (Newton's method, no step uphill).
-
-    Args:
-        path: (N, L), as in `combine`.
-        concepts: (N, L), or None.
-        truth: (N, L), 0 or 1.
-        rounds: Newton steps; far fewer suffice.
-
-    Returns:
-        w_path, w_concept, bias; w_concept is 0 without concepts.
-    """
-    x = _evidence(path, concepts).double().flatten(0, 1)  # (N * L, 3)
-    y = truth.double().flatten()
-    weights = torch.tensor([1.0, 0.0, 0.0], dtype=torch.double)
-    ridge = torch.eye(3, dtype=torch.double) * 1e-3
-
-    def cost(weights: Tensor) -> Tensor:
-        z = x @ weights
-        return F.softplus(z).sum() - y @ z + weights @ ridge @ weights / 2
-
-    for _ in range(rounds):
-        p = (x @ weights).sigmoid()
-        gradient = x.T @ (p - y) + ridge @ weights
-        hessian = (x * (p * (1 - p))[:, None]).T @ x + ridge
-        step = torch.linalg.solve(hessian, gradient)
-        before = cost(weights)
-        while cost(weights - step) > before:  # too far: where the path is sure and wrong, Newton alone jumps about
-            step = step / 2
-        weights = weights - step
-        if step.abs().max() < 1e-8:
-            break
-    a, b, c = weights.tolist()
-    return a, b, c
-
-
-def _evidence(path: Tensor, concepts: Tensor | None) -> Tensor:
-    """(N, L, 3): the two log odds and a one."""
+def evidence(path: Tensor, concepts: Tensor | None) -> Tensor:
+    """What `combine` weighs, (N, L, 3): the two log odds and a one."""
     first = torch.logit(path.float().clamp(1e-7, 1 - 1e-6)).clamp(-LOGIT_LIMIT, LOGIT_LIMIT)
     second = (
         torch.zeros_like(first)

@@ -5,6 +5,7 @@ from semreg.evaluation.caption_report import CaptionReport, caption_report
 from semreg.evaluation.captioning import CaptionScores, bleu, caption_scores, rouge_l
 from semreg.evaluation.cider import Cider, CiderD, cider, cider_d
 from semreg.evaluation.curves import ClassScores, class_scores, precision_recall, threshold_scores
+from semreg.evaluation.logistic import fit_logistic
 from semreg.evaluation.meteor import meteor
 from semreg.evaluation.tag_report import TagReport, picture_f1, tag_report
 from semreg.evaluation.tagging import average_precision, mean_average_precision, tagging_scores, top_k
@@ -37,6 +38,7 @@ __all__ = [
     "class_scores",
     "diversity",
     "expected_calibration_error",
+    "fit_logistic",
     "fit_scale",
     "mean_average_precision",
     "meteor",

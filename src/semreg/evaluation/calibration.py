@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from semreg.errors import SemregError
+from semreg.evaluation.logistic import fit_logistic
 from semreg.evaluation.tagging import as_labels, as_scores, ratio, require_same_shape
 
 
@@ -65,7 +66,7 @@ def fit_scale(scores: ArrayLike, true: ArrayLike, thresholds: ArrayLike, rounds:
     """Fit p = sigmoid(slope * (logit(score) - logit(threshold)) + offset), all classes together, to be calibrated.
 
     Platt scaling (Platt 1999) of each answer's distance to its class's threshold, so that p says one thing at the
-    thresholds of all classes. Logistic regression by Newton's method with halved steps, slightly drawn to slope 1.
+    thresholds of all classes. Logistic regression, slightly drawn to slope 1.
 
     Args:
         scores: (N, K) probabilities in 0..1.
@@ -83,24 +84,8 @@ def fit_scale(scores: ArrayLike, true: ArrayLike, thresholds: ArrayLike, rounds:
     require_same_shape(values, labels)
     distance = _logit(values) - _logit(np.broadcast_to(np.asarray(thresholds, dtype=np.float64), values.shape))
     x = np.stack([distance.ravel(), np.ones(distance.size)], 1)  # (N K, 2)
-    y = labels.ravel().astype(np.float64)
-    usual, ridge = np.array([1.0, 0.0]), np.diag([1.0, 1e-6])
-
-    def cost(weights: NDArray[np.float64]) -> float:
-        z, away = x @ weights, weights - usual
-        return float(np.logaddexp(0, z).sum() - y @ z + away @ ridge @ away / 2)
-
-    weights = usual
-    for _ in range(rounds):
-        p = 1 / (1 + np.exp(-(x @ weights)))
-        gradient = x.T @ (p - y) + ridge @ (weights - usual)
-        step = np.linalg.solve((x * (p * (1 - p))[:, None]).T @ x + ridge, gradient)
-        before = cost(weights)
-        while cost(weights - step) > before + 1e-9:
-            step = step / 2
-        weights = weights - step
-        if np.abs(step).max() < 1e-8:
-            break
+    y, usual = labels.ravel().astype(np.float64), (1.0, 0.0)
+    weights = fit_logistic(x, y, start=usual, ridge=(1.0, 1e-6), towards=usual, rounds=rounds)
     return max(float(weights[0]), 0.05), float(weights[1])
 
 

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from semreg.data.vocabulary import NEVER_PRODUCED, PADDING, SPECIAL, START, STOP
 from semreg.decoding import beam_search, search_for
-from semreg.decoding.tag_scores import calibrate, combine, evidence_of_paths
-from semreg.evaluation import choose_threshold, fit_scale
+from semreg.decoding.tag_scores import combine, evidence, evidence_of_paths
+from semreg.evaluation import choose_threshold, fit_logistic, fit_scale
 from semreg.model.cnn_rnn import CnnRnn
 from semreg.model.interfaces import Encoding
 from semreg.model_folder import ConceptScaleConfig, ModelConfig, TagScoreConfig
@@ -56,7 +56,7 @@ def calibrated(
     if "tags" in config.decoders and labels is not None and counts.labels is not None:
         path = path_scores(model, config, seen, recipe.beams, recipe.tags.paths)
         known = known_concepts(config, concepts)
-        a, b, c = weights = calibrate(path, known, labels)
+        a, b, c = weights = fit_weights(path, known, labels)
 
         choose = partial(choose_threshold, true=labels, counts=counts.labels)
         changes["tag_score"] = TagScoreConfig(
@@ -68,6 +68,22 @@ def calibrated(
             head=None if known is None else choose(known, wanted=metric, per=per),
         )
     return config.model_copy(update=changes)
+
+
+def fit_weights(path: Tensor, concepts: Tensor | None, truth: Tensor) -> tuple[float, float, float]:
+    """Fit the weights of `combine` by logistic regression, all labels pooled.
+
+    Args:
+        path: (N, L), as in `combine`.
+        concepts: (N, L), or None.
+        truth: (N, L), 0 or 1.
+
+    Returns:
+        w_path, w_concept, bias; w_concept is 0 without concepts.
+    """
+    x = evidence(path, concepts).double().flatten(0, 1).numpy()  # (N * L, 3)
+    a, b, c = fit_logistic(x, truth.double().flatten().numpy(), start=(1.0, 0.0, 0.0), ridge=(1e-3,) * 3).tolist()
+    return a, b, c
 
 
 def path_scores(model: CnnRnn, config: ModelConfig, seen: Encoding, beams: int, paths: int) -> Tensor:
