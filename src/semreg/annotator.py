@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -42,6 +41,7 @@ from semreg.streams import growing, in_streams
 from semreg.telling import tell_captions, tell_concepts, tell_tags
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 TOLD_TOGETHER = 128  # pictures that are written about at the same time, where there are as many
 
@@ -139,22 +139,41 @@ class Annotator:
 
         A picture that cannot be read gives an annotation whose `error` says why.
         """
-        chosen, stop = options or Options(), threading.Event()
+        chosen = options or Options()
 
-        def told(group: list[Batch]) -> list[Annotation]:
+        def told(seen: Encoding, sources: list[Source]) -> list[Annotation]:
+            return self.tell(seen, [_name(source) for source in sources], chosen)
+
+        for read, found in self.in_groups(sources, chosen.batch_size, told):
+            done = iter(found or [])
+            for source, problem in read:
+                yield next(done) if problem is None else Annotation.failed(_name(source), problem, self.name)
+
+    def in_groups(
+        self, sources: Iterable[Source], batch_size: int, work: Callable[[Encoding, list[Source]], R]
+    ) -> Iterator[tuple[list[tuple[Source, str | None]], R | None]]:
+        """Look at many pictures in batches, several side by side, and do something with what was seen in each group.
+
+        Args:
+            sources: of the pictures; reading runs beside the model.
+            batch_size: how many the CNN looks at together.
+            work: on what was seen in the pictures of a group, and where they came from; called in threads.
+
+        Yields:
+            For each group, in order: its sources, each with the sentence that says why it cannot be read or None; and
+            what `work` returned, None where none can be read.
+        """
+        stop = threading.Event()
+
+        def worked(group: list[Batch]) -> tuple[list[tuple[Source, str | None]], R | None]:
             read = [entry for batch in group for entry in batch.sources]
-            names = [_name(source) for source, problem in read if problem is None]
             seen = [self.encode(batch.pictures) for batch in group if len(batch.pictures) and not stop.is_set()]
-            if stop.is_set():
-                return []  # nobody waits for it any more
-            done = iter(self.tell(Encoding.join(seen), names, chosen) if seen else [])
-            return [
-                next(done) if problem is None else Annotation.failed(_name(source), problem, self.name)
-                for source, problem in read
-            ]
+            if not seen or stop.is_set():  # nothing to see, or nobody waits for it any more
+                return read, None
+            return read, work(Encoding.join(seen), [source for source, problem in read if problem is None])
 
-        groups = self.groups(self.read(sources, chosen.batch_size), chosen.batch_size)
-        yield from itertools.chain.from_iterable(in_streams(told, groups, self.engine.streams, stop))
+        groups = self.groups(self.read(sources, batch_size), batch_size)
+        yield from in_streams(worked, groups, self.engine.streams, stop)
 
     def groups(self, batches: Iterable[T], size: int) -> Iterator[list[T]]:
         """Batches of `size` pictures, put together for telling: a step of a decoder costs little more for many."""

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from semreg.annotator import Annotator
+from semreg.annotator import Annotator, Prediction
 from semreg.data.records import Record
 from semreg.errors import SemregError
 from semreg.evaluation import (
@@ -93,7 +93,7 @@ def evaluate(
         annotator: the model.
         records: pictures with their truth; tags and captions may each be missing.
         options: how to annotate.
-        done: called with the count of pictures after each batch.
+        done: called with the count of pictures after each group of batches.
 
     Returns:
         `model`, `pictures`, `unreadable` (a sentence each), and where model and data have them `tags` (a row for
@@ -118,7 +118,7 @@ def predict(
         annotator: the model.
         records: pictures with their truth.
         options: how to annotate.
-        done: called with the count of pictures after each batch.
+        done: called with the count of pictures after each group of batches.
 
     Raises:
         SemregError: no picture can be read.
@@ -126,18 +126,18 @@ def predict(
     options = options or Options()
     readable: list[Record] = []
     problems: list[str] = []
-    predictions = []
+    predictions: list[Prediction] = []
     position = 0
-    for batch in annotator.read([record.path for record in records], options.batch_size):
-        for _, problem in batch.sources:
+    paths = [record.path for record in records]
+    for read, found in annotator.in_groups(paths, options.batch_size, lambda seen, _: annotator.predict(seen, options)):
+        for _, problem in read:
             if problem is None:
                 readable.append(records[position])
             else:
                 problems.append(problem)
             position += 1
-        if len(batch.pictures):
-            predictions.append(annotator.predict(annotator.encode(batch.pictures), options))
-        done(len(batch.sources))
+        predictions += [] if found is None else [found]
+        done(len(read))
     if not readable:
         raise SemregError(f"none of the {len(records)} pictures can be read (first: {problems[0]}): check the set")
     scores = [p.tag_scores for p in predictions if p.tag_scores is not None]
