@@ -120,6 +120,15 @@ def freeze(trunk: EfficientNetLite | TimmTrunk, parts: int) -> None:
         part.requires_grad_(index >= parts)
 
 
+@torch.no_grad()
+def blend(trunk: nn.Module, other: nn.Module, share: float) -> None:
+    """Give a trunk a share of another's weights, one by one, in place; both began as one."""
+    theirs = other.state_dict()
+    for name, value in trunk.state_dict().items():
+        if value.is_floating_point():
+            value.lerp_(theirs[name].to(value), share)
+
+
 def _import_timm() -> Any:
     try:
         import timm

@@ -116,6 +116,8 @@ class Trainer:
         settings = stage.settings
         batch = min(settings.batch, stage.examples())
         steps = max(1, stage.examples() // batch)
+        if not state:
+            stage.begin()
         learner = Learner(self.model, settings, settings.epochs * steps)
         if state:
             learner.load(state)

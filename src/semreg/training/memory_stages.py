@@ -44,6 +44,9 @@ class _FromMemory:
         mixed = torch.randint(len(self.views), (len(pictures), 1), device=device)
         return Encoding(*(_pick(values, rows, mixed) for values in zip(*map(_fields, self.views), strict=True)))
 
+    def begin(self) -> None:
+        """Nothing to change."""
+
     def validate(self) -> tuple[float, dict[str, float]]:
         """Greedy decoding: F1 of tags, CIDEr-D of captions."""
         self.model.eval()

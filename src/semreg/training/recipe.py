@@ -228,9 +228,16 @@ class VisionSettings(StageSettings):
 
 
 class ConceptsStage(VisionSettings):
-    """Stage 1: the CNN and the concept layer on L_u alone."""
+    """Stage 1: the CNN and the concept layer on L_u alone.
+
+    Attributes:
+        restore: so much of the trunk goes back to its ImageNet weights when the stage begins: their mean has features
+            of both, also those that the pictures have made the trunk unlearn (Wortsman et al., CVPR 2022,
+            arXiv:2109.01903). For a second stage, in which the concept layer gets used to it.
+    """
 
     kind: Literal["concepts"]
+    restore: Share = 0.0
 
 
 class MemoryStage(StageSettings):
@@ -346,6 +353,10 @@ class Recipe(Settings):
             if isinstance(stage, VisionSettings) and stage.views and self.trunk.batchnorm == "trained":
                 raise ValueError(
                     f"stages.{number}.views needs parts that stay as they are: set trunk.batchnorm: folded"
+                )
+            if isinstance(stage, ConceptsStage) and stage.restore and not self.trunk.pretrained:
+                raise ValueError(
+                    f"stages.{number}.restore takes weights from ImageNet, trunk.pretrained is false: set it to true"
                 )
             if isinstance(stage, SelfCriticalStage) and not self._tells_before(number):
                 raise ValueError(

@@ -24,6 +24,10 @@ class Stage(Protocol):
         """Epochs, batch, rates."""
         ...
 
+    def begin(self) -> None:
+        """Change the model once, when the stage begins; not when it goes on from a checkpoint."""
+        ...
+
     def examples(self) -> int:
         """How many examples an epoch has."""
         ...

@@ -12,7 +12,7 @@ from semreg.data.loader import picture_batches
 from semreg.model.cnn_rnn import CnnRnn, Halfway, Taught
 from semreg.model.interfaces import Encoding
 from semreg.model.losses import UNARY_LOSSES
-from semreg.model.trunks import freeze
+from semreg.model.trunks import blend, build_trunk, freeze
 from semreg.training.path_loss import path_loss
 from semreg.training.recipe import ConceptsStage, JointStage, RelationsStage, VisionSettings
 from semreg.training.setting import Setting, encode
@@ -46,6 +46,9 @@ class _Vision:
             workers=data.workers,
             cache=data.cache,
         )
+
+    def begin(self) -> None:
+        """Nothing to change."""
 
     def _pictures(self, epoch: int, chosen: Sequence[Sequence[int]]) -> Iterator[Tensor | Halfway]:
         """The pictures of each batch, augmented; from the views where there are some."""
@@ -81,6 +84,13 @@ class Concepts(_Vision):
         super().__init__(name, settings, setting, model)
         self.settings = settings
         model.decoders.requires_grad_(False)
+
+    def begin(self) -> None:
+        """Give the trunk a share of its ImageNet weights back."""
+        if self.settings.restore:
+            trunk = self.setting.recipe.trunk
+            first = build_trunk(trunk.name, pretrained=True, folded=trunk.batchnorm == "folded")
+            blend(self.model.trunk, first, self.settings.restore)
 
     def examples(self) -> int:
         """One a picture."""
