@@ -48,8 +48,12 @@ def test_both_halves_of_a_trunk_are_the_whole(model: CnnRnn, parts: int) -> None
         assert torch.equal(model.trunk.upper(model.trunk.lower(pictures, parts), parts), whole)
 
 
-def test_a_view_is_what_the_epoch_would_have_seen(model: CnnRnn, data: Path, tmp_path: Path) -> None:
-    kept = views(model, data, tmp_path)
+@pytest.mark.parametrize(("parts", "height"), [(6, 3), (9, 1)])  # of a trunk that is fixed as a whole, features alone
+def test_a_view_is_what_the_epoch_would_have_seen(
+    model: CnnRnn, data: Path, tmp_path: Path, parts: int, height: int
+) -> None:
+    kept = views(model, data, tmp_path, parts=parts)
+    assert kept.batch(0, [0]).grid.shape[2:] == (height, height)
     rows = [5, 0, 17]
     model.eval()
     for epoch in (0, 1):

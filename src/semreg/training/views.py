@@ -84,7 +84,10 @@ class Views:
         view: Tensor | None = None
         done = 0
         for pictures in batches:
-            grid = trunk.lower(pictures.to(device), self.parts).half().cpu()
+            grid = trunk.lower(pictures.to(device), self.parts)
+            if self.parts == len(trunk.parts()):
+                grid = grid.mean(dim=(2, 3), keepdim=True)  # nothing else follows, and it is that much smaller
+            grid = grid.half().cpu()
             if view is None:
                 view = torch.empty(len(self.paths), *grid.shape[1:], dtype=torch.half)
             view[done : done + len(grid)] = grid
