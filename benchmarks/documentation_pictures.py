@@ -1,6 +1,6 @@
 """Take the documentation's pictures of gallery and page anew, with the default model, in headless Chromium.
 
-python benchmarks/documentation_pictures.py [--off frisbee] [--on grass]
+python benchmarks/documentation_pictures.py [--off frisbee] [--on field]
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def main() -> None:
     """Take all of them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--off", default="frisbee", help="concept to switch off")
-    parser.add_argument("--on", default="grass", help="concept to switch on")
+    parser.add_argument("--on", default="field", help="concept to switch on")
     chosen = parser.parse_args()
     with served() as address, sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
