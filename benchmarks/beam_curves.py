@@ -103,7 +103,9 @@ def main() -> None:
     dtype = DTYPES[arguments.precision]
     torch.manual_seed(0)
     decoders = {
-        words: PreparedDecoder(Decoder(SemanticInterface(CONCEPTS, 512, HIDDEN, True), words).eval(), dtype)
+        words: PreparedDecoder(
+            Decoder(SemanticInterface(CONCEPTS, 512, HIDDEN, True), words).eval(), dtype, packed=True
+        )
         for words in AXES["vocabulary"]
     }
     settings = {name: [{**BASE, name: value} for value in values] for name, values in AXES.items()}

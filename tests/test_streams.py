@@ -11,7 +11,7 @@ import torch
 
 import semreg
 from semreg import Options
-from semreg.streams import growing, in_streams
+from semreg.streams import growing, in_streams, in_two_steps
 
 
 @pytest.fixture
@@ -74,35 +74,54 @@ def test_what_is_left_early_stops_and_gives_the_threads_back(four_threads: None)
     assert len(done) <= 5 and torch.get_num_threads() == 4
 
 
-def test_long_work_learns_that_nobody_wants_it_any_more(four_threads: None) -> None:
-    stop, seen = threading.Event(), []
-
-    def work(item: int) -> int:
-        if item:
-            seen.append(stop.wait(20))
-        return item
-
-    stream = in_streams(work, range(3), 2, stop)
-    assert next(stream) == 0 and not stop.is_set()
-    stream.close()  # type: ignore[attr-defined]
-    assert seen and all(seen)
-
-
-@pytest.mark.parametrize("streams", [1, 2, 3])
 @pytest.mark.parametrize("count", [0, 1, 2, 7, 40])
-def test_groups_grow_and_leave_nothing_out(streams: int, count: int) -> None:
-    groups = list(growing(range(count), streams, 4))
+def test_groups_grow_and_leave_nothing_out(count: int) -> None:
+    groups = list(growing(range(count), 4))
     assert [item for group in groups for item in group] == list(range(count))
-    assert [len(group) for group in groups[:streams]] == [1] * min(streams, count)  # a few are shared evenly
-    sizes = [len(group) for group in groups[:-1]]
-    assert sizes == sorted(sizes) and all(1 <= len(group) <= 4 for group in groups)
-    assert count < 40 or 4 in sizes
+    assert [len(group) for group in groups[:-1]] == [1, 2, *[4] * count][: max(0, len(groups) - 1)]
 
 
 def test_the_first_group_waits_for_one_item_only() -> None:
     asked: list[int] = []
     items = (asked.append(item) or item for item in range(100))  # type: ignore[func-returns-value]
-    assert next(growing(items, 2, 8)) == [0] and asked == [0]
+    assert next(growing(items, 8)) == [0] and asked == [0]
+
+
+@pytest.mark.parametrize("streams", [1, 2, 3])
+@pytest.mark.parametrize("count", [0, 1, 5, 30])
+def test_what_is_looked_at_side_by_side_is_told_of_in_order_and_in_groups(
+    four_threads: None, streams: int, count: int
+) -> None:
+    told = list(in_two_steps(lambda item: 10 * item, list, range(count), streams, 4))
+    assert [value for group in told for value in group] == [10 * item for item in range(count)]
+    assert all(len(group) <= 4 for group in told) and torch.get_num_threads() == 4
+
+
+def test_looking_goes_on_while_something_is_told(four_threads: None) -> None:
+    looked = threading.Semaphore(0)
+
+    def look(item: int) -> int:
+        looked.release()
+        return item
+
+    def tell(group: list[int]) -> bool:
+        return all(looked.acquire(timeout=20) for _ in range(3 if group == [0] else 0))  # more than the group's one
+
+    assert all(in_two_steps(look, tell, range(12), 2, 4))
+
+
+@pytest.mark.parametrize("part", ["look", "tell"])
+def test_a_failure_in_either_step_reaches_the_caller(four_threads: None, part: str) -> None:
+    def work(item: object) -> object:
+        raise ValueError(f"cannot {part}")
+
+    def same(item: object) -> object:
+        return item
+
+    steps = (work, same) if part == "look" else (same, work)
+    with pytest.raises(ValueError, match=f"cannot {part}"):
+        list(in_two_steps(*steps, range(100), 2, 4))
+    assert torch.get_num_threads() == 4
 
 
 def test_streams_tell_what_one_batch_after_the_other_tells(four_threads: None, model_folder: Path, data: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -37,10 +36,9 @@ from semreg.steering import (
     to_encoding,
     word_rules,
 )
-from semreg.streams import growing, in_streams
+from semreg.streams import in_two_steps
 from semreg.telling import tell_captions, tell_concepts, tell_tags
 
-T = TypeVar("T")
 R = TypeVar("R")
 
 TOLD_TOGETHER = 128  # pictures that are written about at the same time, where there are as many
@@ -157,27 +155,24 @@ class Annotator:
         Args:
             sources: of the pictures; reading runs beside the model.
             batch_size: how many the CNN looks at together.
-            work: on what was seen in the pictures of a group, and where they came from; called in threads.
+            work: on what was seen in the pictures of a group, and where they came from; called in a thread.
 
         Yields:
             For each group, in order: its sources, each with the sentence that says why it cannot be read or None; and
             what `work` returned, None where none can be read.
         """
-        stop = threading.Event()
 
-        def worked(group: list[Batch]) -> tuple[list[tuple[Source, str | None]], R | None]:
-            read = [entry for batch in group for entry in batch.sources]
-            seen = [self.encode(batch.pictures) for batch in group if len(batch.pictures) and not stop.is_set()]
-            if not seen or stop.is_set():  # nothing to see, or nobody waits for it any more
-                return read, None
-            return read, work(Encoding.join(seen), [source for source, problem in read if problem is None])
+        def look(batch: Batch) -> tuple[Batch, Encoding | None]:
+            return batch, self.encode(batch.pictures) if len(batch.pictures) else None
 
-        groups = self.groups(self.read(sources, batch_size), batch_size)
-        yield from in_streams(worked, groups, self.engine.streams, stop)
+        def worked(group: list[tuple[Batch, Encoding | None]]) -> tuple[list[tuple[Source, str | None]], R | None]:
+            read = [entry for batch, _ in group for entry in batch.sources]
+            seen = [encoding for _, encoding in group if encoding is not None]
+            good = [source for source, problem in read if problem is None]
+            return read, work(Encoding.join(seen), good) if seen else None
 
-    def groups(self, batches: Iterable[T], size: int) -> Iterator[list[T]]:
-        """Batches of `size` pictures, put together for telling: a step of a decoder costs little more for many."""
-        return growing(batches, self.engine.streams, max(1, TOLD_TOGETHER // size))
+        most = max(1, TOLD_TOGETHER // batch_size)
+        yield from in_two_steps(look, worked, self.read(sources, batch_size), self.engine.streams, most)
 
     def read(self, sources: Iterable[Source], batch_size: int) -> Iterator[Batch]:
         """Read pictures into batches, ahead of their use; what cannot be read is named in its batch."""

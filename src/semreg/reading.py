@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -75,7 +74,6 @@ def ahead(
     *,
     workers: int = 2,
     begin: Callable[[], None] | None = None,
-    stop: threading.Event | None = None,
 ) -> Iterator[R]:
     """Results in order, computed in threads at most `lead` items ahead of their use.
 
@@ -85,7 +83,6 @@ def ahead(
         lead: how far ahead.
         workers: threads.
         begin: what each thread does first.
-        stop: set when no more results are wanted; what is being worked on is still waited for.
     """
     with ThreadPoolExecutor(max_workers=workers, initializer=begin) as pool:
         waiting: deque[Future[R]] = deque()
@@ -97,7 +94,5 @@ def ahead(
             while waiting:
                 yield waiting.popleft().result()
         finally:
-            if stop:
-                stop.set()
             for future in waiting:
                 future.cancel()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
@@ -12,46 +11,67 @@ import torch
 from semreg.reading import ahead
 
 T = TypeVar("T")
+S = TypeVar("S")
 R = TypeVar("R")
 
 
-def in_streams(
-    work: Callable[[T], R], items: Iterable[T], streams: int, stop: threading.Event | None = None
-) -> Iterator[R]:
+def in_streams(work: Callable[[T], R], items: Iterable[T], streams: int, lead: int = 1) -> Iterator[R]:
     """Results in the order of the items, of which `streams` are worked on at the same time.
 
     The threads of torch are shared out between the streams until the last result is there. One item alone gets all.
-    Long work may look at `stop`: it is set when no more results are wanted.
+
+    Args:
+        work: on one item.
+        items: to work on; the calling thread asks for them.
+        streams: each is a thread.
+        lead: results that may wait to be taken while the streams go on.
     """
     rest = iter(items)
     first = list(itertools.islice(rest, 2))
+    every = itertools.chain(first, rest)
     if streams < 2 or len(first) < 2:
-        yield from map(work, itertools.chain(first, rest))
+        yield from map(work, every)
         return
     threads = torch.get_num_threads()
     shares = iter([max(1, threads // streams + (stream < threads % streams)) for stream in range(streams)])
-
-    def begin() -> None:
-        torch.get_num_threads()  # a thread that has not asked would later take what another one has set
-        torch.set_num_threads(next(shares))
-
     try:
-        every = itertools.chain(first, rest)
-        yield from ahead(work, every, streams + 1, workers=streams, begin=begin, stop=stop)
+        yield from ahead(work, every, streams + lead, workers=streams, begin=lambda: take_threads(next(shares)))
     finally:
         torch.set_num_threads(threads)
 
 
-def growing(items: Iterable[T], streams: int, most: int) -> Iterator[list[T]]:
-    """The items in groups, for as many streams.
+def in_two_steps(
+    look: Callable[[T], S], tell: Callable[[list[S]], R], items: Iterable[T], streams: int, most: int
+) -> Iterator[R]:
+    """Look at each item, `streams` at the same time, and tell of what was seen in groups, beside the looking.
 
-    First one item each, so that work begins at once and a few are shared evenly; then two, and so on up to `most`.
+    Args:
+        look: at one item.
+        tell: of what was seen in up to `most` items.
+        items: in their order.
+        streams: items that are looked at at the same time.
+        most: items that are told of together.
+
+    Yields:
+        What `tell` returns of each group, in order.
     """
+    seen = in_streams(look, items, streams, most)
+    if streams < 2:
+        yield from map(tell, growing(seen, most))
+        return
+    share = max(1, torch.get_num_threads() // streams)
+    yield from ahead(tell, growing(seen, most), 1, workers=1, begin=lambda: take_threads(share))
+
+
+def growing(items: Iterable[T], most: int) -> Iterator[list[T]]:
+    """The items in groups of one, two, four and so on up to `most`: the first results come early."""
     rest, size = iter(items), 1
-    while True:
-        for _ in range(streams):
-            group = list(itertools.islice(rest, size))
-            if not group:
-                return
-            yield group
+    while group := list(itertools.islice(rest, size)):
+        yield group
         size = min(2 * size, most)
+
+
+def take_threads(count: int) -> None:
+    """Let torch compute with so many threads in the thread that calls this."""
+    torch.get_num_threads()  # a thread that has not asked would later take what another one has set
+    torch.set_num_threads(count)

@@ -63,5 +63,7 @@ def tell_captions(found: Hypotheses, vocabulary: Vocabulary) -> list[tuple[Capti
 
 def tell_concepts(scores: Tensor, names: Sequence[str]) -> list[tuple[Concept, ...]]:
     """The concepts of each picture from `CONCEPT_FLOOR` on, the most probable first; `scores` are (B, K)."""
-    floors = torch.full(scores.shape[1:], CONCEPT_FLOOR)
-    return [tuple(Concept(tag.label, tag.score) for tag in row) for row in tell_tags(scores, names, floors)]
+    values, places = scores.sort(dim=1, descending=True, stable=True)
+    counts = (scores >= CONCEPT_FLOOR).sum(1).tolist()
+    rows = zip(values.tolist(), places.tolist(), counts, strict=True)
+    return [tuple(map(Concept, (names[k] for k in order[:n]), row[:n])) for row, order, n in rows]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from semreg.model.interfaces import Encoding
 from semreg.model.losses import binary_cross_entropy, relational_loss
 from semreg.model.trunks import build_trunk, freeze
 from semreg.options import Options
-from semreg.streams import in_streams
+from semreg.streams import in_streams, in_two_steps
 
 BEAMS = (1, 3, 5)
 PARTS = ("decode", "model", "files", "training", "metrics", "start")
@@ -121,29 +122,25 @@ def modelling(name: str, annotator: Annotator, pictures: Tensor, beams: Sequence
 
     As many at a time, and as many told together, as in a long run (`Annotator.annotate`).
     """
-    streams = annotator.engine.streams
-    groups = [[pictures] * max(1, TOLD_TOGETHER // len(pictures))] * max(2, streams)
-    encoding = Encoding.join([annotator.encode(pictures)] * len(groups[0]))
+    streams, most = annotator.engine.streams, max(1, TOLD_TOGETHER // len(pictures))
+    batches = [pictures] * (2 * most * max(2, streams))
+    groups = [Encoding.join([annotator.encode(pictures)] * most)] * (len(batches) // most)
 
-    def case(part: str, work: Callable[[list[Tensor]], Any]) -> Case:
-        count = len(pictures) * sum(map(len, groups))
-        return Case(f"{name}: {part}", count, lambda: list(in_streams(work, groups, streams)))
+    def tell(options: Options, seen: list[Encoding]) -> Any:
+        return annotator.predict(Encoding.join(seen), options)
 
-    def encode(group: list[Tensor]) -> list[Encoding]:
-        return [annotator.encode(batch) for batch in group]
+    def case(part: str, run: Callable[[], Iterator[Any]]) -> Case:
+        return Case(f"{name}: {part}", len(pictures) * len(batches), lambda: list(run()))
 
-    @torch.inference_mode()
-    def trunk(group: list[Tensor]) -> list[Tensor]:
-        return [annotator.model.trunk(batch) for batch in group]
-
-    cases = [case("concepts", encode)]
+    cases = [case("concepts", lambda: in_streams(annotator.encode, batches, streams, most))]
     if annotator.engine.name.startswith("torch:fp32"):
-        cases.append(case("trunk", trunk))
+        trunk = torch.inference_mode()(annotator.model.trunk.__call__)
+        cases.append(case("trunk", lambda: in_streams(trunk, batches, streams, most)))
     for width in beams:
-        options = Options(beams=width)
-        cases.append(case(f"telling, beam {width}", lambda _, o=options: annotator.predict(encoding, o)))  # type: ignore[misc]
-        whole = lambda group, o=options: annotator.predict(Encoding.join(encode(group)), o)  # noqa: E731
-        cases.append(case(f"all, beam {width}", whole))
+        told = partial(tell, Options(beams=width))
+        telling = partial(in_streams, told, [[group] for group in groups], streams)
+        whole = partial(in_two_steps, annotator.encode, told, batches, streams, most)
+        cases += [case(f"telling, beam {width}", telling), case(f"all, beam {width}", whole)]
     return cases
 
 

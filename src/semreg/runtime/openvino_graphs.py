@@ -76,6 +76,7 @@ def open_graph(path: Path, precision: str, threads: int, streams: int) -> Run:
     settings: dict[str, Any] = {  # the quantised CNN is faster with the rest in single precision than in bfloat16
         "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" and has_bfloat16() else "f32",
         "INFERENCE_NUM_THREADS": threads,
+        "ENABLE_CPU_PINNING": False,  # readers and tellers want the same cores
     }
 
     @cache
