@@ -49,10 +49,20 @@ def test_a_prediction_fits_the_configuration(client: Any, annotator: Annotator, 
     assert told["model_version"] == annotator.name and 0 < told["score"] <= 1
     results = {result["from_name"]: result for result in told["result"]}
     assert set(results) == {"what", "tree", "text"}
-    assert results["what"]["value"] == {"choices": ["Dog", "of brown colour"]} and results["what"]["type"] == "choices"
+    names = {"dog": "Dog", "cat": "Cat", "brown": "of brown colour"}
+    choices = [names[tag.label] for tag in annotator(dog).tags if tag.label in names]
+    assert "Dog" in choices and results["what"]["value"] == {"choices": choices}
+    assert results["what"]["type"] == "choices"
     assert results["tree"]["value"] == {"taxonomy": [["animal", "dog"]]}
     assert results["text"]["value"]["text"] == [annotator(dog).caption.text]  # type: ignore[union-attr]
     assert all(result["to_name"] == "img" and 0 < result["score"] <= 1 for result in results.values())
+
+
+def test_a_choice_goes_by_its_alias(client: Any, dog: bytes) -> None:
+    named = CONFIGURATION.replace('<Choice value="Dog"/>', '<Choice value="Dog" alias="a dog"/>')
+    (told,) = predict(client, uri(dog), configuration=named).json()["results"]
+    (choices,) = (result["value"]["choices"] for result in told["result"] if result["from_name"] == "what")
+    assert "a dog" in choices
 
 
 def test_label_studio_finds_predictions_valid(client: Any, dog: bytes) -> None:
