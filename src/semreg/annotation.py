@@ -6,7 +6,7 @@ import json
 import math
 import re
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from semreg.errors import SemregError
 
@@ -15,24 +15,21 @@ from semreg.errors import SemregError
 _ESCAPED = re.compile("[\ud800-\udfff\u0085\u2028\u2029]")
 
 
-@dataclass(frozen=True)
-class Tag:
+class Tag(NamedTuple):
     """A label that applies to the picture; `score` is its probability, 0..1."""
 
     label: str
     score: float
 
 
-@dataclass(frozen=True)
-class Concept:
+class Concept(NamedTuple):
     """A named unit of the semantic layer; `score` is its probability, 0..1."""
 
     concept: str
     score: float
 
 
-@dataclass(frozen=True)
-class Caption:
+class Caption(NamedTuple):
     """A sentence about the picture; `score` is the mean natural log-probability of its tokens, <= 0."""
 
     text: str

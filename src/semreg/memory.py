@@ -1,8 +1,9 @@
-"""Memory that the C library keeps instead of handing it back after every layer: a CNN on a CPU waits less."""
+"""Settings of a process that is about to run a CNN for long: memory that is kept, objects that are left alone."""
 
 from __future__ import annotations
 
 import ctypes
+import gc
 import sys
 
 _TRIM_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -4, -8  # parameters of glibc's mallopt
@@ -26,3 +27,12 @@ def keep_freed_memory() -> bool:
     except (OSError, AttributeError):  # musl has none
         return False
     return all([mallopt(_MMAP_MAX, 0), mallopt(_TRIM_THRESHOLD, -1), mallopt(_ARENA_MAX, 1)])
+
+
+def leave_loaded_objects_alone() -> None:
+    """Tell Python's garbage collector that what is there now stays; for commands, once their model is loaded.
+
+    Annotations are many small objects, so the collector comes by often. Each time it would walk through all modules and
+    the model again, which takes most of the time in which annotations are made.
+    """
+    gc.freeze()

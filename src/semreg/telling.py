@@ -66,4 +66,4 @@ def tell_concepts(scores: Tensor, names: Sequence[str]) -> list[tuple[Concept, .
     values, places = scores.sort(dim=1, descending=True, stable=True)
     counts = (scores >= CONCEPT_FLOOR).sum(1).tolist()
     rows = zip(values.tolist(), places.tolist(), counts, strict=True)
-    return [tuple(map(Concept, (names[k] for k in order[:n]), row[:n])) for row, order, n in rows]
+    return [tuple(map(Concept, map(names.__getitem__, order[:n]), row[:n])) for row, order, n in rows]

@@ -43,7 +43,8 @@ def setting(recipe: Recipe, folder: Path) -> Setting:
     config, train, validation = prepare_data(recipe, *split_records(read_records(recipe.data.folder), recipe))
     lengths = {form: decoder.max_length for form, decoder in config.decoders.items()}
     words = {form: decoder.words for form, decoder in config.decoders.items()}
-    return Setting(recipe, train, validation, lengths, words, RunLog(folder, quiet=True), torch.device("cpu"))
+    log, concepts = RunLog(folder, quiet=True), config.concept_vocabulary()
+    return Setting(recipe, train, validation, lengths, words, concepts, log, torch.device("cpu"))
 
 
 def test_every_picture_is_left_out_once(recipe: Recipe, tmp_path: Path) -> None:

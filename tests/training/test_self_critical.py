@@ -34,8 +34,9 @@ def stage(recipe_file: Path, model_folder: Path, tmp_path: Path) -> SelfCritical
     words = {form: decoder.words for form, decoder in config.decoders.items()}
     model = build_model(config)
     carry_over(model, config, model_folder)
-    log = RunLog(tmp_path, quiet=True)
-    found = prepare_stage(0, Setting(recipe, train, validation, lengths, words, log, torch.device("cpu")), model)
+    log, concepts = RunLog(tmp_path, quiet=True), config.concept_vocabulary()
+    setting = Setting(recipe, train, validation, lengths, words, concepts, log, torch.device("cpu"))
+    found = prepare_stage(0, setting, model)
     assert isinstance(found, SelfCritical)
     return found
 

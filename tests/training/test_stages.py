@@ -38,7 +38,8 @@ class Bench:
         self.log = RunLog(folder, quiet=True)
         lengths = {form: decoder.max_length for form, decoder in config.decoders.items()}
         words = {form: decoder.words for form, decoder in config.decoders.items()}
-        self.setting = Setting(self.recipe, train, validation, lengths, words, self.log, torch.device("cpu"))
+        concepts = config.concept_vocabulary()
+        self.setting = Setting(self.recipe, train, validation, lengths, words, concepts, self.log, torch.device("cpu"))
         self.stage: Stage = prepare_stage(0, self.setting, self.model)
 
     def first_batch(self) -> object:

@@ -19,6 +19,7 @@ from semreg.bench.plain import PlainTrunk, picture_by_picture, plain_annotate, p
 from semreg.bench.start import cold_start
 from semreg.errors import SemregError
 from semreg.evaluation import caption_scores
+from semreg.memory import leave_loaded_objects_alone
 from semreg.model.interfaces import Encoding
 from semreg.model.losses import binary_cross_entropy, relational_loss
 from semreg.model.trunks import build_trunk, freeze
@@ -67,6 +68,7 @@ def run(plan: Plan, command: str, say: Callable[[str], None] = lambda text: None
         `surroundings`, and for each part its cases (see `measure`); `ratios`; `memory`, the run's peak in MB.
     """
     annotators = {name: Annotator.load(plan.model, engine=name, say=say) for name in plan.engines}
+    leave_loaded_objects_alone()  # as `semreg annotate` does
     result: dict[str, Any] = {
         **surroundings(command),
         "model": next(iter(annotators.values())).name,

@@ -43,8 +43,10 @@ EngineOption = Annotated[
 def load_annotator(model: str | None, device: str, engine: str = "torch") -> Annotator:
     """The model named by the option, or the default one, ready for use."""
     from semreg.annotator import Annotator
-    from semreg.memory import keep_freed_memory
+    from semreg.memory import keep_freed_memory, leave_loaded_objects_alone
 
     warnings.filterwarnings("ignore", category=UserWarning, module="PIL")  # of odd metadata that does not matter here
     keep_freed_memory()
-    return Annotator.load(model, device, engine=engine, say=lambda text: typer.echo(text, err=True))
+    annotator = Annotator.load(model, device, engine=engine, say=lambda text: typer.echo(text, err=True))
+    leave_loaded_objects_alone()
+    return annotator

@@ -23,7 +23,7 @@ from uvicorn.supervisors import Multiprocess
 
 from semreg.annotator import Annotator
 from semreg.errors import SemregError
-from semreg.memory import keep_freed_memory
+from semreg.memory import keep_freed_memory, leave_loaded_objects_alone
 from semreg.model_folder import find_model, read_config
 from semreg.server.connection import Connection
 from semreg.server.settings import Settings
@@ -72,7 +72,9 @@ def _app(settings: Settings, model: str | None, device: str) -> ASGIApp:
     keep_freed_memory()
     Connection.head_timeout, Connection.limit = settings.head_timeout, settings.connections
     torch.set_num_threads(max(1, torch.get_num_threads() // settings.workers))
-    return create_app(Annotator.load(model, device), settings)
+    annotator = Annotator.load(model, device)
+    leave_loaded_objects_alone()
+    return create_app(annotator, settings)
 
 
 def _listen(settings: Settings) -> socket.socket:

@@ -25,7 +25,7 @@ from semreg.training.setting import Setting, encode
 from semreg.training.validation import validate_forms
 
 
-class _FromMemory:
+class FromMemory:
     """What the stages that leave the CNN as it is share: what it sees is computed once."""
 
     def __init__(self, name: str, settings: MemoryStage, setting: Setting, model: CnnRnn, forms: Sequence[str]) -> None:
@@ -47,6 +47,12 @@ class _FromMemory:
     def begin(self) -> None:
         """Nothing to change."""
 
+    def measure(self) -> None:
+        """Give the interfaces the scale of what is seen in the training pictures."""
+        for form in self.forms:
+            interface = self.model.decoder(form).interface
+            interface.standardise.fit(interface.embedding(_join(self.views)))
+
     def validate(self) -> tuple[float, dict[str, float]]:
         """Greedy decoding: F1 of tags, CIDEr-D of captions."""
         self.model.eval()
@@ -60,7 +66,7 @@ class _FromMemory:
         )
 
 
-class Relations(_FromMemory):
+class Relations(FromMemory):
     """Stage 2: the decoders on L_r, from memory, with the CNN as it is."""
 
     def __init__(self, name: str, settings: RelationsStage, setting: Setting, model: CnnRnn) -> None:
@@ -70,9 +76,7 @@ class Relations(_FromMemory):
             truth = setting.train.truth.to(setting.device)
             self.views = [Encoding(view.features, view.logits, truth) for view in self.views]
         self.pairs = setting.train.pairs(self.forms)
-        for form in self.forms:
-            interface = model.decoder(form).interface
-            interface.standardise.fit(interface.embedding(_join(self.views)))
+        self.measure()
 
     def examples(self) -> int:
         """One a caption, or a picture."""
@@ -91,7 +95,7 @@ class Relations(_FromMemory):
         return path_loss(model(encoding, paths, False, self.setting.arrange), self.setting, self.settings.smoothing)
 
 
-class SelfCritical(_FromMemory):
+class SelfCritical(FromMemory):
     """After stage 2: the caption decoder on CIDEr-D itself, from memory, with the CNN as it is.
 
     Several captions are drawn for each picture. Those that score better than the others become likelier, those that

@@ -255,6 +255,24 @@ class MemoryStage(StageSettings):
     augmentation: AugmentationSettings = AugmentationSettings()
 
 
+class LanguageStage(MemoryStage):
+    """Before stage 2: the caption decoder on captions without pictures, of which there are always more.
+
+    The semantic interface makes it possible: a caption says which concepts its picture has, and the decoder is told no
+    more of a picture. See `semreg.training.imagination`.
+
+    Attributes:
+        captions: files of them; see `semreg.data.captions_alone`.
+        smoothing: label smoothing.
+    """
+
+    kind: Literal["language"]
+    captions: tuple[Path, ...] = Field(min_length=1)
+    smoothing: Share = 0.0
+    batch: Count = 64
+    learning_rate: Positive = 2e-3
+
+
 class RelationsStage(MemoryStage):
     """Stage 2: the RNN on L_r alone.
 
@@ -310,7 +328,9 @@ class JointStage(VisionSettings):
     trunk_learning_rate: Positive = 3e-5
 
 
-Stage = Annotated[ConceptsStage | RelationsStage | SelfCriticalStage | JointStage, Field(discriminator="kind")]
+Stage = Annotated[
+    ConceptsStage | LanguageStage | RelationsStage | SelfCriticalStage | JointStage, Field(discriminator="kind")
+]
 
 
 class Recipe(Settings):
@@ -363,7 +383,8 @@ class Recipe(Settings):
                     f"stages.{number} goes on from a decoder that can tell: put a relations or joint stage before it, "
                     "or start with init"
                 )
-            wanted = ("caption",) if isinstance(stage, SelfCriticalStage) else getattr(stage, "forms", None) or ()
+            caption_only = isinstance(stage, LanguageStage | SelfCriticalStage)
+            wanted = ("caption",) if caption_only else getattr(stage, "forms", None) or ()
             if extra := set(wanted) - set(self.forms):
                 raise ValueError(f"stages.{number}.forms names {', '.join(extra)}: add it to forms")
         if self.init_trunk < 1 and not self.trunk.pretrained:
@@ -397,8 +418,13 @@ class Recipe(Settings):
 
     def _tells_before(self, number: int) -> bool:
         """Whether captions have been taught before a stage begins."""
-        taught = (stage for stage in self.stages[:number] if isinstance(stage, RelationsStage | JointStage))
-        return self.init is not None or any("caption" in (stage.forms or self.forms) for stage in taught)
+        before = self.stages[:number]
+        taught = (stage for stage in before if isinstance(stage, RelationsStage | JointStage))
+        return (
+            self.init is not None
+            or any(isinstance(stage, LanguageStage) for stage in before)
+            or any("caption" in (stage.forms or self.forms) for stage in taught)
+        )
 
     @property
     def supervised(self) -> bool:
@@ -480,7 +506,13 @@ def _explain(error: ValidationError) -> str:
 
 def _known_keys(location: Sequence[int | str]) -> list[str]:
     """The keys that a recipe may have beside the unknown one at `location`."""
-    kinds = {"concepts": ConceptsStage, "relations": RelationsStage, "joint": JointStage}
+    kinds: dict[str, type[StageSettings]] = {
+        "concepts": ConceptsStage,
+        "language": LanguageStage,
+        "relations": RelationsStage,
+        "self-critical": SelfCriticalStage,
+        "joint": JointStage,
+    }
     place: Any = Recipe
     parts = list(location[:-1])
     if parts[:1] == ["stages"]:

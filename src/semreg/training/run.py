@@ -20,6 +20,7 @@ from accelerate import Accelerator
 
 import semreg
 from semreg.annotator import Annotator
+from semreg.data.captions_alone import read_captions_alone
 from semreg.data.records import Record, read_records
 from semreg.errors import SemregError
 from semreg.evaluate import evaluate
@@ -47,7 +48,7 @@ from semreg.training.examples import Examples
 from semreg.training.log import LOG, RunLog
 from semreg.training.loop import Interrupted, Trainer
 from semreg.training.preparation import prepare_data, readable, split_records
-from semreg.training.recipe import Recipe, load_recipe, save_recipe
+from semreg.training.recipe import LanguageStage, Recipe, load_recipe, save_recipe
 from semreg.training.refit import first_recipe, second_recipe, with_choices
 from semreg.training.replay import kept_pictures, save_replay
 from semreg.training.setting import Setting, encode
@@ -61,6 +62,7 @@ ELSEWHERE: dict[str, Any] = {  # of a recipe, what says nothing to those who get
     "init": True,
     "init_decoders": True,
     "init_trunk": True,
+    "stages": {"__all__": {"captions"}},
 }
 
 Start = tuple[Progress, dict[str, Any]]
@@ -214,12 +216,16 @@ def _prepared(
     validation_records = readable(validation_records, recipe, log, "validation")
     also = validation_records if first_run else []
     config, train_set, validation_set = prepare_data(recipe, train_records, validation_records, also)
+    for stage in recipe.stages:
+        if isinstance(stage, LanguageStage):  # refused now, not when the stages before are done
+            read_captions_alone(stage.captions)
     if first_run:
         recipe = second_recipe(recipe, first_run)
         log.say("once more on all pictures; the figures of its epochs are of pictures that it learns from")
     lengths: dict[str, int] = {form: decoder.max_length for form, decoder in config.decoders.items()}
     words: dict[str, tuple[str, ...]] = {form: decoder.words for form, decoder in config.decoders.items()}
-    setting = Setting(recipe, train_set, validation_set, lengths, words, log, accelerator.device)
+    concepts = config.concept_vocabulary()
+    setting = Setting(recipe, train_set, validation_set, lengths, words, concepts, log, accelerator.device)
     return config, setting
 
 
@@ -333,7 +339,16 @@ def _found_from_anywhere(recipe: Recipe) -> Recipe:
         "folder": recipe.data.folder.absolute(),
         "cache": recipe.data.cache and recipe.data.cache.absolute(),
     }
-    changes = {"data": recipe.data.model_copy(update=data), "init": recipe.init and recipe.init.absolute()}
+    changes = {
+        "data": recipe.data.model_copy(update=data),
+        "init": recipe.init and recipe.init.absolute(),
+        "stages": tuple(
+            stage.model_copy(update={"captions": tuple(path.absolute() for path in stage.captions)})
+            if isinstance(stage, LanguageStage)
+            else stage
+            for stage in recipe.stages
+        ),
+    }
     return recipe.model_copy(update=changes)
 
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from semreg.data.augmentation import Augmentation
+from semreg.data.concepts import Concepts
 from semreg.data.images import Preprocessing
 from semreg.data.vocabulary import SPECIAL
 from semreg.model.cnn_rnn import CnnRnn
@@ -31,6 +32,7 @@ class Setting:
         validation: pictures that choose epochs.
         max_lengths: tokens in a sequence at most, by form.
         words: the vocabularies, by form.
+        concepts: the concept vocabulary.
         log: for progress.
         device: where the model is.
         held_out: logits (N, K) of the concepts in the training pictures and in their mirror images, by CNNs that have
@@ -42,6 +44,7 @@ class Setting:
     validation: Examples
     max_lengths: Mapping[str, int]
     words: Mapping[str, Sequence[str]]
+    concepts: Concepts
     log: RunLog
     device: torch.device
     held_out: tuple[Tensor, ...] = ()

@@ -8,8 +8,9 @@ from typing import Any, Protocol
 from torch import Tensor, nn
 
 from semreg.model.cnn_rnn import CnnRnn
+from semreg.training.language_stage import Language
 from semreg.training.memory_stages import Relations, SelfCritical
-from semreg.training.recipe import ConceptsStage, JointStage, SelfCriticalStage, StageSettings
+from semreg.training.recipe import ConceptsStage, JointStage, LanguageStage, SelfCriticalStage, StageSettings
 from semreg.training.setting import Setting
 from semreg.training.vision_stages import Concepts, Joint
 
@@ -55,4 +56,6 @@ def prepare_stage(number: int, setting: Setting, model: CnnRnn) -> Stage:
         return Joint(name, settings, setting, model)
     if isinstance(settings, SelfCriticalStage):
         return SelfCritical(name, settings, setting, model)
+    if isinstance(settings, LanguageStage):
+        return Language(name, settings, setting, model)
     return Relations(name, settings, setting, model)
