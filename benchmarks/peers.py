@@ -28,7 +28,7 @@ from semreg.bench.run import modelling
 from semreg.data.vocabulary import NEVER_PRODUCED, PADDING, START, STOP
 from semreg.decoding import beam_search, search_for
 from semreg.folders.walk import find_pictures
-from semreg.memory import keep_freed_memory
+from semreg.memory import keep_freed_memory, leave_loaded_objects_alone
 from semreg.model.cnn_rnn import CnnRnn
 from semreg.model_folder import build_model
 from semreg.terminal import print_rows
@@ -155,7 +155,8 @@ def main() -> None:
             work = generate(build().eval(), size, pictures[: arguments.peer_batch])
             cases.append(replace(Case(name, arguments.peer_batch, work), most=300.0))
     resnet = with_resnet(first)
-    cases += modelling("ResNet-50", resnet, pictures, beams=(1, BEAMS))
+    cases += modelling("ResNet-50", resnet, pictures, beams=(1, BEAMS), groups=2)
+    leave_loaded_objects_alone()
     measured = measure(cases, arguments.rounds, warm=1)
     ratios = {}
     for engine in engines:

@@ -27,6 +27,7 @@ from semreg.options import Options
 from semreg.streams import in_streams, in_two_steps
 
 BEAMS = (1, 3, 5)
+GROUPS = 4
 PARTS = ("decode", "model", "files", "training", "metrics", "start")
 
 
@@ -119,14 +120,23 @@ def decoding(annotator: Annotator, files: dict[str, list[Path]]) -> list[Case]:
     return cases
 
 
-def modelling(name: str, annotator: Annotator, pictures: Tensor, beams: Sequence[int] = BEAMS) -> list[Case]:
+def modelling(
+    name: str, annotator: Annotator, pictures: Tensor, beams: Sequence[int] = BEAMS, groups: int = GROUPS
+) -> list[Case]:
     """Batches that were read already, to features, concepts, and tags with captions.
 
     As many at a time, and as many told together, as in a long run (`Annotator.annotate`).
+
+    Args:
+        name: of the engine.
+        annotator: what is measured.
+        pictures: a batch.
+        beams: widths of the search.
+        groups: that each stream has to tell of; the more, the less the last one counts, which is told of alone.
     """
     streams, most = annotator.engine.streams, max(1, TOLD_TOGETHER // len(pictures))
-    batches = [pictures] * (2 * most * max(2, streams))
-    groups = [Encoding.join([annotator.encode(pictures)] * most)] * (len(batches) // most)
+    batches = [pictures] * (groups * most * max(2, streams))
+    seen_groups = [Encoding.join([annotator.encode(pictures)] * most)] * (len(batches) // most)
 
     def tell(options: Options, seen: list[Encoding]) -> Any:
         return annotator.predict(Encoding.join(seen), options)
@@ -140,7 +150,7 @@ def modelling(name: str, annotator: Annotator, pictures: Tensor, beams: Sequence
         cases.append(case("trunk", lambda: in_streams(trunk, batches, streams, most)))
     for width in beams:
         told = partial(tell, Options(beams=width))
-        telling = partial(in_streams, told, [[group] for group in groups], streams)
+        telling = partial(in_streams, told, [[group] for group in seen_groups], streams)
         whole = partial(in_two_steps, annotator.encode, told, batches, streams, most)
         cases += [case(f"telling, beam {width}", telling), case(f"all, beam {width}", whole)]
     return cases
