@@ -94,4 +94,5 @@ def test_a_whole_run_learns_from_them_and_its_model_keeps_no_paths(
     training = read_config(folder).training
     assert training["recipe"]["stages"][1]["kind"] == "language"
     assert "sentences" not in json.dumps(training)
+    assert "5 captions without pictures" in (folder / "README.md").read_text(encoding="utf-8")
     assert torch.isfinite(torch.tensor(losses)).all()

@@ -46,6 +46,11 @@ def model_card(recipe: Recipe, config: ModelConfig, result: dict[str, Any] | Non
         "",
         f"- Data set: {recipe.data.folder.name}, split `{recipe.data.train}`, {training['pictures']} pictures; "
         f"{training['validation_pictures']} others chose epochs and thresholds.",
+        *(
+            [f"- {training['captions_alone']} captions without pictures: the caption decoder's language."]
+            if "captions_alone" in training
+            else []
+        ),
         f"- {training['updates']} updates in {training['minutes']} minutes; stages: "
         f"{', '.join(stage.kind for stage in recipe.stages)}; seed {recipe.seed}.",
         "",

@@ -291,9 +291,11 @@ def finish(
 
 def summary(recipe: Recipe, progress: Progress, train: Examples, validation: Examples) -> dict[str, Any]:
     """What the model folder says of its training."""
+    alone = sum(len(read_captions_alone(s.captions)) for s in recipe.stages if isinstance(s, LanguageStage))
     return {
         "pictures": len(train),
         "validation_pictures": len(validation),
+        **({"captions_alone": alone} if alone else {}),
         "updates": progress.updates,
         "minutes": round(progress.seconds / 60, 1),
         "recipe": json.loads(recipe.model_dump_json(exclude=ELSEWHERE)),
