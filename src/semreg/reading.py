@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -53,12 +54,17 @@ class Reader:
 
     def batches(self, sources: Iterable[Source], size: int) -> Iterator[Batch]:
         """Batches of `size` pictures, read ahead of their use; what cannot be read is named in its batch."""
-        pictures = ahead(self._try, sources, 2 * size)
+        threads = torch.get_num_threads()
+        one = functools.partial(take_threads, 1)  # for each reader: resizing a picture gains nothing from more
+        pictures = ahead(self._try, sources, 2 * size, begin=one)
         empty = torch.empty(0, 3, self._preprocessing.size, self._preprocessing.size, dtype=torch.uint8)
-        while chunk := list(itertools.islice(pictures, size)):
-            good = [picture for _, picture in chunk if isinstance(picture, Tensor)]
-            problems = [(source, None if isinstance(found, Tensor) else str(found)) for source, found in chunk]
-            yield Batch(problems, torch.stack(good) if good else empty)
+        try:
+            while chunk := list(itertools.islice(pictures, size)):
+                good = [picture for _, picture in chunk if isinstance(picture, Tensor)]
+                problems = [(source, None if isinstance(found, Tensor) else str(found)) for source, found in chunk]
+                yield Batch(problems, torch.stack(good) if good else empty)
+        finally:
+            torch.set_num_threads(threads)  # threads that ask for the first time are told what was set last
 
     def _try(self, source: Source) -> tuple[Source, Tensor | PictureError]:
         try:
@@ -96,3 +102,9 @@ def ahead(
         finally:
             for future in waiting:
                 future.cancel()
+
+
+def take_threads(count: int) -> None:
+    """Let torch compute with so many threads in the thread that calls this."""
+    torch.get_num_threads()  # a thread that has not asked would later take what another one has set
+    torch.set_num_threads(count)

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import torch
 
-from semreg.reading import ahead
+from semreg.reading import ahead, take_threads
 
 T = TypeVar("T")
 S = TypeVar("S")
@@ -69,9 +69,3 @@ def growing(items: Iterable[T], most: int) -> Iterator[list[T]]:
     while group := list(itertools.islice(rest, size)):
         yield group
         size = min(2 * size, most)
-
-
-def take_threads(count: int) -> None:
-    """Let torch compute with so many threads in the thread that calls this."""
-    torch.get_num_threads()  # a thread that has not asked would later take what another one has set
-    torch.set_num_threads(count)

@@ -15,7 +15,7 @@ from semreg import Annotator, SemregError
 from semreg.bench.measure import Case, measure, ratio
 from semreg.bench.pictures import make_files
 from semreg.bench.plain import PlainTrunk, picture_by_picture, plain_annotate
-from semreg.bench.run import Plan
+from semreg.bench.run import Plan, run
 from semreg.cli import app
 
 
@@ -76,6 +76,11 @@ def test_the_command_measures_and_writes_json(model_folder: Path, data: Path, tm
     assert found["model"]["torch: all, beam 3"]["rate"] > 0 and "torch: files, large jpg / plain" in found["ratios"]
     assert str(tmp_path) not in output.read_text() and str(data) not in output.read_text()
     assert "torch: all, beam 3 / trunk" in done.output.replace("\n", " ") and found["memory"] > 10
+
+
+def test_any_part_can_be_measured_by_itself(data: Path, model_folder: Path) -> None:
+    found = run(Plan([data / "00.jpg"], model=str(model_folder), small=1, large=1, rounds=1, parts=("metrics",)), "")
+    assert found["name"].startswith("tiny@") and found["metrics"] and found["ratios"] == {}
 
 
 def test_unknown_parts_and_no_photographs_are_refused(data: Path) -> None:

@@ -66,13 +66,13 @@ def run(plan: Plan, command: str, say: Callable[[str], None] = lambda text: None
     """Measure everything in the plan.
 
     Returns:
-        `surroundings`, and for each part its cases (see `measure`); `ratios`; `memory`, the run's peak in MB.
+        `surroundings`, the `name` of the model, and for each part its cases (see `measure`); `ratios`; `memory`, the run's peak in MB.
     """
     annotators = {name: Annotator.load(plan.model, engine=name, say=say) for name in plan.engines}
     leave_loaded_objects_alone()  # as `semreg annotate` does
     result: dict[str, Any] = {
         **surroundings(command),
-        "model": next(iter(annotators.values())).name,
+        "name": next(iter(annotators.values())).name,
         "batch": plan.batch,
         "threads": torch.get_num_threads(),
         "engines": {name: annotator.engine.name for name, annotator in annotators.items()},
