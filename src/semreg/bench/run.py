@@ -66,7 +66,8 @@ def run(plan: Plan, command: str, say: Callable[[str], None] = lambda text: None
     """Measure everything in the plan.
 
     Returns:
-        `surroundings`, the `name` of the model, and for each part its cases (see `measure`); `ratios`; `memory`, the run's peak in MB.
+        `surroundings`, the `name` of the model, and for each part its cases (see `measure`); `ratios`; `memory`, the
+        run's peak in MB.
     """
     annotators = {name: Annotator.load(plan.model, engine=name, say=say) for name in plan.engines}
     leave_loaded_objects_alone()  # as `semreg annotate` does
