@@ -69,7 +69,7 @@ MAY_IMPORT = {
     "comparison": {"annotator", "data", "evaluate", "evaluation", "training", "options", *BASICS},
     "report": {"annotator", "data", "evaluate", "evaluation", *BASICS},
     "tuning": {"annotator", "data", "evaluate", "evaluation", "model_folder", "options", *BASICS},
-    "bench": {"annotator", "data", "decoding", "evaluation", "model", "options", "streams", *BASICS},
+    "bench": {"annotator", "data", "decoding", "evaluation", "memory", "model", "options", "streams", *BASICS},
     "exporting": {"annotator", "data", "evaluate", "folders", "model_folder", "runtime", "options", *BASICS},
     "memory": BASICS,
     "metadata": BASICS,

@@ -35,6 +35,9 @@ def test_a_shipped_recipe_runs(path: Path, data: Path, tmp_path: Path) -> None:
         changes += [f"stages.{number}.epochs=1", f"stages.{number}.batch=4"]
         if hasattr(stage, "freeze"):
             changes.append(f"stages.{number}.freeze=8")
+        if stage.kind == "language":
+            (tmp_path / "captions.txt").write_text("A red circle.\nA blue square on paper.\n", encoding="utf-8")
+            changes.append(f"stages.{number}.captions=[{json.dumps(str(tmp_path / 'captions.txt'))}]")
     recipe = load_recipe(path, changes)
     run.train(recipe, tmp_path / "run")
     config = read_config(tmp_path / "run" / "model")
