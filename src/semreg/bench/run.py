@@ -27,7 +27,7 @@ from semreg.options import Options
 from semreg.streams import in_streams, in_two_steps
 
 BEAMS = (1, 3, 5)
-GROUPS = 4
+GROUPS = 4  # of pictures told about together, for each stream
 PARTS = ("decode", "model", "files", "training", "metrics", "start")
 
 

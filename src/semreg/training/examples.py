@@ -69,6 +69,14 @@ def padded(rows: Sequence[Sequence[int]], padding: int) -> Tensor:
     return torch.tensor([[*row, *[padding] * (length - len(row))] for row in rows])
 
 
+def multi_hot(rows: Sequence[Sequence[int]], size: int) -> Tensor:
+    """Lists of places as a table of 0 and 1: (N, size)."""
+    table = torch.zeros(len(rows), size)
+    for row, places in enumerate(rows):
+        table[row, list(places)] = 1
+    return table
+
+
 def tag_labels(record: Record, concepts: Concepts, source: str) -> list[str]:
     """What the tag decoder is to write of a picture: its labels, or all its concepts."""
     if source == "labels":
@@ -95,11 +103,10 @@ def to_examples(
         tag_source: "labels" or "concepts".
         max_words: longer captions are cut.
     """
-    truth = torch.zeros(len(records), len(concepts))
+    truth = multi_hot([concepts.find(record.tags, record.captions) for record in records], len(concepts))
     tokens: dict[str, list[list[list[int]]]] = {form: [] for form in vocabularies}
     labels = torch.zeros(len(records), len(vocabularies["tags"].words)) if "tags" in vocabularies else None
     for row, record in enumerate(records):
-        truth[row, concepts.find(record.tags, record.captions)] = 1
         if "tags" in vocabularies and order is not None and labels is not None:
             path = vocabularies["tags"].path(order.sort(tag_labels(record, concepts, tag_source)))
             labels[row, [token - 4 for token in path[1:-1]]] = 1

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from semreg.data.captions_alone import read_captions_alone
@@ -13,7 +12,7 @@ from semreg.data.concepts import Concepts
 from semreg.data.vocabulary import PADDING, Vocabulary, words_of
 from semreg.errors import SemregError
 from semreg.model.cnn_rnn import CnnRnn
-from semreg.training.examples import padded
+from semreg.training.examples import multi_hot, padded
 from semreg.training.imagination import Imagination
 from semreg.training.memory_stages import FromMemory
 from semreg.training.path_loss import path_loss
@@ -33,8 +32,8 @@ class Language(FromMemory):
         told = told_alone(settings, concepts, words, setting.max_lengths["caption"])
         self.paths = [words.path(sentence) for sentence, _ in told]
         setting.log.event("captions alone", stage=name, captions=len(told))
-        named = one_hot([of_caption for _, of_caption in told], len(concepts))
-        mentioned = one_hot([concepts.find((), captions) for captions in setting.train.captions], len(concepts))
+        named = multi_hot([of_caption for _, of_caption in told], len(concepts))
+        mentioned = multi_hot([concepts.find((), captions) for captions in setting.train.captions], len(concepts))
         device = setting.device
         truth = setting.train.truth.to(device)
         self.imagination = Imagination(named.to(device), truth, mentioned.to(device), self.views)
@@ -75,11 +74,3 @@ def told_alone(
             "captions in the language of the training set's"
         )
     return told
-
-
-def one_hot(rows: Sequence[Sequence[int]], size: int) -> Tensor:
-    """Lists of places as a table of 0 and 1: (N, size)."""
-    table = torch.zeros(len(rows), size)
-    for row, places in enumerate(rows):
-        table[row, list(places)] = 1
-    return table
