@@ -22,6 +22,7 @@ from semreg.model.decoder import Decoder
 from semreg.model.interfaces import Encoding
 
 if TYPE_CHECKING:
+    from semreg.model.branches import BranchedTrunk
     from semreg.model.efficientnet_lite import EfficientNetLite
     from semreg.model.orders import Arrange
     from semreg.model.trunks import TimmTrunk
@@ -72,7 +73,7 @@ class CnnRnn(nn.Module):
 
     def __init__(
         self,
-        trunk: EfficientNetLite | TimmTrunk,
+        trunk: EfficientNetLite | BranchedTrunk | TimmTrunk,
         concepts: int,
         decoders: Mapping[str, Decoder],
         dropout: float = 0.2,

@@ -88,8 +88,7 @@ class Concepts(_Vision):
     def begin(self) -> None:
         """Give the trunk a share of its ImageNet weights back."""
         if self.settings.restore:
-            trunk = self.setting.recipe.trunk
-            first = build_trunk(trunk.name, pretrained=True, folded=trunk.batchnorm == "folded")
+            first = build_trunk(pretrained=True, **self.setting.recipe.trunk.config().model_dump())
             blend(self.model.trunk, first, self.settings.restore)
 
     def examples(self) -> int:
