@@ -23,6 +23,7 @@ from semreg.model.cnn_rnn import CnnRnn
 from semreg.model.decoder import Decoder
 from semreg.model.efficientnet_lite import EfficientNetLite
 from semreg.model.interfaces import INTERFACES, SemanticInterface
+from semreg.model.neighbours import Neighbours
 from semreg.model.trunks import build_trunk
 
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
@@ -49,6 +50,14 @@ class TrunkConfig(_Settings):
         """The name, and what is not as usual."""
         branches = f" with {self.branches} branches" if self.branches > 1 else ""
         return self.name + branches + ("" if self.folded else " with batch normalisation")
+
+
+class NeighboursConfig(_Settings):
+    """The concept layer's second witness: see `semreg.model.neighbours`."""
+
+    pictures: Annotated[int, Field(ge=1)]
+    size: Annotated[int, Field(ge=1)]
+    temperature: Annotated[float, Field(gt=0)]
 
 
 class PreprocessingConfig(_Settings):
@@ -115,6 +124,7 @@ class ModelConfig(_Settings):
         concept_threshold: probability from which a concept counts as seen, tuned on validation data; one for all, or
             one for each.
         concept_scale: fitted on validation data; None where the concept layer's own values are shown.
+        neighbours: training pictures that the concept layer asks; None for a layer by itself.
         beams: width of the search that scores and thresholds were chosen with, and that it is used with.
         training: what it was trained on and how, and the figures seen; for people, not read by the program.
     """
@@ -129,6 +139,7 @@ class ModelConfig(_Settings):
     tag_source: Literal["labels", "concepts"] = "labels"
     concept_threshold: float | tuple[float, ...] = 0.5
     concept_scale: ConceptScaleConfig | None = None
+    neighbours: NeighboursConfig | None = None
     decoders: dict[Form, DecoderConfig]
     tag_score: TagScoreConfig | None = None
     beams: Annotated[int, Field(ge=1, le=100)] = 3
@@ -195,7 +206,10 @@ def build_model(config: ModelConfig, *, pretrained: bool = False) -> CnnRnn:
     decoders: dict[str, Decoder] = {
         form: _build_decoder(decoder, concepts, trunk.feature_size) for form, decoder in config.decoders.items()
     }
-    return CnnRnn(trunk, len(concepts), decoders)
+    neighbours = None
+    if config.neighbours is not None:
+        neighbours = Neighbours(features=trunk.feature_size, concepts=len(concepts), **config.neighbours.model_dump())
+    return CnnRnn(trunk, len(concepts), decoders, neighbours=neighbours)
 
 
 def _build_decoder(config: DecoderConfig, concepts: Concepts, features: int) -> Decoder:

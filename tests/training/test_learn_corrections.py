@@ -25,7 +25,7 @@ def test_a_corrected_concept_moves_towards_the_truth_and_the_others_stay() -> No
         said, old = layer(features).sigmoid(), layer(replay).sigmoid()
     truth = (said >= 0.5).float()
     truth[:, 2] = 1 - truth[:, 2]
-    what = corrected(features, said, truth, torch.full((5,), 0.5))
+    what = corrected(features, said, truth, torch.full((5,), 0.5), torch.zeros_like(said))
     assert what.wrong.sum() == 6 and what.wrong[:, 2].all()
     learn(layer, what, replay)
     others = [0, 1, 3, 4]
@@ -41,7 +41,11 @@ def test_nothing_corrected_is_nothing_learnt() -> None:
     layer = torch.nn.Linear(3, 2)
     before = layer.weight.clone()
     features = torch.randn(4, 3)
-    learn(layer, Corrected(features, torch.zeros(4, 2), torch.zeros(4, 2, dtype=torch.bool)), torch.randn(5, 3))
+    learn(
+        layer,
+        Corrected(features, torch.zeros(4, 2), torch.zeros(4, 2, dtype=torch.bool), torch.zeros(4, 2)),
+        torch.randn(5, 3),
+    )
     assert torch.equal(layer.weight, before)
 
 

@@ -91,7 +91,7 @@ def plan(
                 if way == FINE_TUNED:
                     changes |= {"init": cnn, "init_decoders": False, "stages": _later_stages(recipe)}
                 else:
-                    changes |= {"init": None, "stages": (_end_to_end(recipe, interface),)}
+                    changes |= {"init": None, "stages": (_end_to_end(recipe, interface),), "neighbours": None}
                 variants.append(Variant(way, interface, seed, shared.model_copy(update=changes)))
     return variants
 

@@ -24,6 +24,7 @@ from semreg.model.interfaces import Encoding
 if TYPE_CHECKING:
     from semreg.model.branches import BranchedTrunk
     from semreg.model.efficientnet_lite import EfficientNetLite
+    from semreg.model.neighbours import Neighbours
     from semreg.model.orders import Arrange
     from semreg.model.trunks import TimmTrunk
 
@@ -69,6 +70,7 @@ class CnnRnn(nn.Module):
         concepts: K.
         decoders: by the form that they write: "tags", "caption", or both.
         dropout: on phi(I) before the concept layer, while training.
+        neighbours: the concept layer's second witness, or none.
     """
 
     def __init__(
@@ -77,11 +79,13 @@ class CnnRnn(nn.Module):
         concepts: int,
         decoders: Mapping[str, Decoder],
         dropout: float = 0.2,
+        neighbours: Neighbours | None = None,
     ) -> None:
         super().__init__()
         self.trunk = trunk
         self.dropout = nn.Dropout(dropout)
         self.semantic = nn.Linear(trunk.feature_size, concepts)  # W_s, b_s
+        self.neighbours = neighbours
         self.decoders = nn.ModuleDict(decoders)
         nn.init.normal_(self.semantic.weight, std=0.01)
         nn.init.constant_(self.semantic.bias, -torch.log(torch.tensor(1 / PRIOR - 1)).item())
@@ -93,12 +97,22 @@ class CnnRnn(nn.Module):
         """
         if isinstance(pictures, Halfway):
             return self.recognise(self.trunk.upper(pictures.grid, pictures.parts))
-        features = self.trunk(pictures)
-        return self.recognise((features + self.trunk(pictures.flip(3))) / 2 if mirror else features)
+        return self.recognise(self.look(pictures, mirror))
 
-    def recognise(self, features: Tensor) -> Encoding:
-        """The semantic layer: phi(I) (B, D) to s_hat = sigmoid(W_s phi(I) + b_s) (B, K)."""
+    def look(self, pictures: Tensor, mirror: bool = False) -> Tensor:
+        """Pictures (B, 3, S, S), 0..255 in RGB, to features phi(I) (B, D); with `mirror`, as `encode` says."""
+        features: Tensor = self.trunk(pictures)
+        return (features + self.trunk(pictures.flip(3))) / 2 if mirror else features
+
+    def recognise(self, features: Tensor, own: Tensor | None = None) -> Encoding:
+        """The semantic layer: phi(I) (B, D) to s_hat = sigmoid(W_s phi(I) + b_s) (B, K).
+
+        Where the model has neighbours, what they say is added before the sigmoid; `own` is for the pictures that it
+        remembers, see `Neighbours`.
+        """
         logits = self.semantic(self.dropout(features))
+        if self.neighbours is not None:
+            logits = logits + self.neighbours(features, own)
         return Encoding(features, logits, logits.sigmoid())
 
     def decoder(self, form: str) -> Decoder:

@@ -18,7 +18,7 @@ from semreg.files import atomic_write
 from semreg.model.cnn_rnn import CnnRnn
 from semreg.model_folder import ModelConfig
 from semreg.runtime.graph_engine import GraphDecoder, GraphEngine, Run
-from semreg.runtime.graphs import BEGIN, LOOK, STEP, graphs_of, source_of
+from semreg.runtime.graphs import BEGIN, LOOK, NEIGHBOURS, STEP, graphs_of, source_of
 from semreg.runtime.torch_engine import PreparedDecoders, has_bfloat16
 
 MANIFEST = "export.json"
@@ -146,7 +146,7 @@ def open_export(manifest: Manifest, folder: Path, precision: str, model: CnnRnn 
     name, threads = f"{manifest.kind}:{precision}", torch.get_num_threads()
     streams = min(tools.STREAMS, threads)
 
-    def run(graph: str) -> Run:
+    def run(graph: str, precision: str = precision) -> Run:
         opened: Run = tools.open_graph(folder / graphs[graph], precision, threads, streams)
         return opened
 
@@ -155,14 +155,20 @@ def open_export(manifest: Manifest, folder: Path, precision: str, model: CnnRnn 
         if model is not None:
             half = precision != "fp32" and has_bfloat16()
             decoders_in_torch = PreparedDecoders(model, torch.bfloat16 if half else torch.float32)
-            return GraphEngine(name, look, decoders_in_torch, streams)
+            return GraphEngine(name, look, decoders_in_torch, streams, model.neighbours)
         decoders = {
             form: GraphDecoder(run(f"{BEGIN}-{form}"), run(f"{STEP}-{form}"), source)
             for form, source in manifest.sources.items()
         }
+        neighbours = _first(run(NEIGHBOURS, "fp32")) if NEIGHBOURS in graphs else None
     except SemregError:
         raise
     except Exception as error:  # each runtime has kinds of its own
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise SemregError(f"the export {folder} cannot be opened ({reason}): export the model again") from error
-    return GraphEngine(name, look, decoders.__getitem__)
+    return GraphEngine(name, look, decoders.__getitem__, neighbours=neighbours)
+
+
+def _first(run: Run) -> Callable[[Tensor], Tensor]:
+    """A graph of one input and one output."""
+    return lambda value: run([value])[0].clone()

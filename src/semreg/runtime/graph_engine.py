@@ -83,14 +83,25 @@ class GraphEngine:
         look: runs the graph `look`; see `semreg.runtime.graphs`.
         generator: what writes each form.
         streams: batches that it best works on at the same time.
+        neighbours: from features to what is added to the logits, of models that have neighbours.
     """
 
     device = torch.device("cpu")
 
-    def __init__(self, name: str, look: Run, generator: Callable[[str], Generator[Any]], streams: int = 1) -> None:
-        self.name, self.generator, self.streams, self._look = name, generator, streams, look
+    def __init__(
+        self,
+        name: str,
+        look: Run,
+        generator: Callable[[str], Generator[Any]],
+        streams: int = 1,
+        neighbours: Callable[[Tensor], Tensor] | None = None,
+    ) -> None:
+        self.name, self.generator, self.streams = name, generator, streams
+        self._look, self._neighbours = look, neighbours
 
     def encode(self, pictures: Tensor) -> Encoding:
         """See: uint8 (B, 3, S, S) to what the CNN saw."""
         features, logits = (value.clone() for value in self._look([pictures]))
+        if self._neighbours is not None:
+            logits = logits + self._neighbours(features)
         return Encoding(features, logits, logits.sigmoid())

@@ -2,6 +2,8 @@
 
 `look`: pictures, uint8 (B, 3, S, S) -> features (B, D), logits (B, K) of the concepts; the trunk's normalisation, and
 the average with the mirror image where the model has it, are inside.
+`neighbours`, of models that have some: features (B, D) -> what their say adds to the logits, (B, K). A graph of its
+own, since eight bits are enough for a CNN, and not for comparing a picture with thousands of others.
 `begin-FORM`: the vector that stands for the picture, s_hat (B, K) for the semantic interface (the sigmoid of the
 logits) and features (B, D) for the others -> what a picture brings to the decoder: hidden (B, H), cell (B, H), every
 (B, 4H), words (B, V), and fused (B, H) for late fusion.
@@ -21,7 +23,7 @@ from semreg.model.cnn_rnn import CnnRnn
 from semreg.model.interfaces import Encoding, SemanticInterface
 from semreg.model.prepared import PreparedDecoder
 
-LOOK, BEGIN, STEP = "look", "begin", "step"
+LOOK, NEIGHBOURS, BEGIN, STEP = "look", "neighbours", "begin", "step"
 CONCEPTS, FEATURES = "concepts", "features"
 
 
@@ -55,8 +57,8 @@ class Look(nn.Module):
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
         """uint8 (B, 3, S, S) to (B, D) and (B, K)."""
-        seen = self.model.encode(pictures, self.mirror)
-        return seen.features, seen.logits
+        features = self.model.look(pictures, self.mirror)
+        return features, self.model.semantic(features)
 
 
 class Begin(nn.Module):
@@ -121,6 +123,10 @@ def graphs_of(model: CnnRnn, *, mirror: bool, size: int) -> list[Graph]:
     """
     pictures = torch.zeros(2, 3, size, size, dtype=torch.uint8)
     found = [Graph(LOOK, Look(model, mirror), (pictures,), ("pictures",), ("features", "logits"), ("pictures",))]
+    if model.neighbours is not None:
+        features = torch.rand(2, model.trunk.feature_size)
+        model.neighbours(features)  # unpacks what it remembers, which no graph has to
+        found.append(Graph(NEIGHBOURS, model.neighbours, (features,), ("features",), ("said",), ("pictures",)))
     for form in model.decoders:
         decoder = PreparedDecoder(model.decoder(form))
         begin, source = Begin(decoder).eval(), source_of(model, form)

@@ -32,14 +32,16 @@ class Corrected:
         features: phi(I), (N, D).
         targets: what the concept layer is to say, (N, K): the truth where it was wrong, else what it said.
         wrong: where it was, (N, K).
+        neighbours: what they add to the concept layer's logits, (N, K); 0 for a layer by itself.
     """
 
     features: Tensor
     targets: Tensor
     wrong: Tensor
+    neighbours: Tensor
 
 
-def corrected(features: Tensor, said: Tensor, truth: Tensor, thresholds: Tensor) -> Corrected:
+def corrected(features: Tensor, said: Tensor, truth: Tensor, thresholds: Tensor, neighbours: Tensor) -> Corrected:
     """Find what a model must learn: concepts that it sees and people do not, and the reverse.
 
     Args:
@@ -47,9 +49,10 @@ def corrected(features: Tensor, said: Tensor, truth: Tensor, thresholds: Tensor)
         said: s_hat, (N, K).
         truth: s, (N, K), 0 or 1.
         thresholds: of the concepts, (K,).
+        neighbours: what they add to the logits, (N, K).
     """
     wrong = (truth > 0.5) != (said >= thresholds)
-    return Corrected(features, torch.where(wrong, truth, said), wrong)
+    return Corrected(features, torch.where(wrong, truth, said), wrong, neighbours)
 
 
 def learn(layer: torch.nn.Linear, what: Corrected, replay: Tensor) -> None:
@@ -72,7 +75,7 @@ def learn(layer: torch.nn.Linear, what: Corrected, replay: Tensor) -> None:
     for _ in range(STEPS):
         optimizer.zero_grad()
         new = F.binary_cross_entropy_with_logits(
-            F.linear(what.features, weight, bias), targets, strength, reduction="sum"
+            F.linear(what.features, weight, bias) + what.neighbours[:, rows], targets, strength, reduction="sum"
         )
         old = F.binary_cross_entropy_with_logits(F.linear(replay, weight, bias), before, reduction="sum")
         (new + old).backward()  # type: ignore[no-untyped-call]
@@ -135,5 +138,6 @@ def _corrected(model: CnnRnn, config: ModelConfig, records: list[Record], log: R
     if config.preprocessing.mirror:
         features = (features + look(model, paths, preprocessing, log, "their mirror images", mirror=True)) / 2
     with torch.no_grad():
-        said = model.semantic(features).sigmoid()
-    return corrected(features, said, truth, torch.tensor(config.concept_thresholds()))
+        own, said = model.semantic(features), model.recognise(features)
+    thresholds = torch.tensor(config.concept_thresholds())
+    return corrected(features, said.concepts, truth, thresholds, said.logits - own)

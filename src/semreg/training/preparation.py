@@ -83,6 +83,7 @@ def prepare_data(
     config = ModelConfig(
         name=recipe.name,
         trunk=recipe.trunk.config(),
+        neighbours=recipe.neighbours.config(len(train) + len(also)) if recipe.neighbours else None,
         preprocessing=recipe.preprocessing,
         concepts=concepts.names,
         forms=concepts.forms,

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from semreg.data.augmentation import Augmentation
 from semreg.errors import SemregError
-from semreg.model_folder import Form, PreprocessingConfig, TrunkConfig
+from semreg.model_folder import Form, NeighboursConfig, PreprocessingConfig, TrunkConfig
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -140,6 +140,26 @@ class TrunkSettings(Settings):
     def config(self) -> TrunkConfig:
         """What of it a model folder says."""
         return TrunkConfig(name=self.name, folded=self.batchnorm == "folded", branches=self.branches)
+
+
+class NeighboursSettings(Settings):
+    """Training pictures that the concept layer asks: see `semreg.model.neighbours`.
+
+    Attributes:
+        size: directions of the features that are kept.
+        temperature: of the votes; the lower, the fewer neighbours count.
+        whiten: 0 leaves the directions their variances, 1 makes them equal.
+        share: what the neighbours' say counts; null chooses it on the validation pictures.
+    """
+
+    size: Count = 128
+    temperature: Positive = 0.07
+    whiten: Share = 0.5
+    share: Annotated[float, Field(ge=0)] | None = None
+
+    def config(self, pictures: int) -> NeighboursConfig:
+        """What of it a model folder says."""
+        return NeighboursConfig(pictures=pictures, size=self.size, temperature=self.temperature)
 
 
 class DecoderSettings(Settings):
@@ -372,6 +392,7 @@ class Recipe(Settings):
     tags: TagSettings = TagSettings()
     captions: CaptionSettings = CaptionSettings()
     trunk: TrunkSettings = TrunkSettings()
+    neighbours: NeighboursSettings | None = None
     decoder: DecoderSettings = DecoderSettings()
     stages: tuple[Stage, ...] = Field(min_length=1)
 
@@ -397,6 +418,11 @@ class Recipe(Settings):
             wanted = ("caption",) if caption_only else getattr(stage, "forms", None) or ()
             if extra := set(wanted) - set(self.forms):
                 raise ValueError(f"stages.{number}.forms names {', '.join(extra)}: add it to forms")
+        if self.neighbours and (joint := self._joint_after_decoders()) is not None:
+            raise ValueError(
+                f"neighbours are remembered when the CNN has learnt, and stages.{joint} teaches it after decoders have "
+                "learnt from it: leave neighbours out, or that stage"
+            )
         if self.init_trunk < 1 and not self.trunk.pretrained:
             raise ValueError(
                 f"init_trunk: {self.init_trunk} takes the rest from ImageNet weights, trunk.pretrained is false: "
@@ -404,6 +430,14 @@ class Recipe(Settings):
             )
         self._check_folds()
         return self
+
+    def _joint_after_decoders(self) -> int | None:
+        """The first stage that teaches decoders and after which, or in which, the CNN learns too."""
+        vision = [number for number, stage in enumerate(self.stages) if isinstance(stage, VisionSettings)]
+        for number, stage in enumerate(self.stages):
+            if isinstance(stage, JointStage) or (isinstance(stage, MemoryStage) and any(n > number for n in vision)):
+                return number if isinstance(stage, JointStage) else next(n for n in vision if n > number)
+        return None
 
     def _check_folds(self) -> None:
         """What cross-fitting needs."""

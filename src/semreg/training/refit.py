@@ -29,7 +29,9 @@ def second_recipe(recipe: Recipe, first: Path) -> Recipe:
         SemregError: no stage of the first run made anything better.
     """
     events = map(json.loads, (first / LOG).read_text(encoding="utf-8").splitlines())
-    best = {event["stage"]: event["best_epoch"] for event in events if event["event"] == "stage"}
+    said = list(events)
+    best = {event["stage"]: event["best_epoch"] for event in said if event["event"] == "stage"}
+    shares = [event["share"] for event in said if event["event"] == "neighbours"]
     stages = [
         stage.model_copy(update={"epochs": epochs, "keep": "last", "patience": None})
         for number, stage in enumerate(recipe.stages)
@@ -39,7 +41,10 @@ def second_recipe(recipe: Recipe, first: Path) -> Recipe:
         raise SemregError(
             "no stage made anything better, so there is nothing to repeat on all pictures: look at the log"
         )
-    return recipe.model_copy(update={"stages": tuple(stages)})
+    changes: dict[str, object] = {"stages": tuple(stages)}
+    if recipe.neighbours and shares:  # the held-out pictures, now learnt from, could no longer choose it
+        changes["neighbours"] = recipe.neighbours.model_copy(update={"share": shares[-1]})
+    return recipe.model_copy(update=changes)
 
 
 def with_choices(config: ModelConfig, first: Path) -> ModelConfig:

@@ -47,6 +47,7 @@ from semreg.training.cross_fitting import (
 from semreg.training.examples import Examples
 from semreg.training.log import LOG, RunLog
 from semreg.training.loop import Interrupted, Trainer
+from semreg.training.neighbourhood import is_time, meet_neighbours
 from semreg.training.preparation import prepare_data, readable, split_records
 from semreg.training.recipe import LanguageStage, Recipe, load_recipe, save_recipe
 from semreg.training.refit import first_recipe, second_recipe, with_choices
@@ -246,12 +247,15 @@ def _taught(trainer: Trainer, setting: Setting, progress: Progress, states: dict
     """The stages that are still to come, one after another; where that leads."""
     while progress.stage < len(setting.recipe.stages):
         began = time.monotonic()
+        if is_time(setting.recipe, progress.stage):
+            meet_neighbours(trainer.model, setting)
         stage = prepare_stage(progress.stage, setting, trainer.model)
         progress.seconds += time.monotonic() - began
         trainer.run(stage, progress, states)
         setting.log.event("stage", stage=stage.name, best=progress.best, best_epoch=progress.best_epoch)
         states = {}
         progress = Progress(progress.stage + 1, seconds=progress.seconds, updates=progress.updates)
+    meet_neighbours(trainer.model, setting)
     return progress
 
 

@@ -21,6 +21,8 @@ from semreg.training.features import look
 from semreg.training.log import RunLog
 from semreg.training.recipe import Recipe
 
+ASKED = 500  # pictures whose neighbours are asked at a time: each is compared with all that the model remembers
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -95,4 +97,9 @@ def encode(
         return look(model, examples.paths, setting.preprocessing, setting.log, what, mirror=mirrored, **options)
 
     features = (seen(False) + seen(True)) / 2 if average else seen(bool(mirror))
-    return model.recognise(features)
+    if model.neighbours is None:
+        return model.recognise(features)
+    place = {path: number for number, path in enumerate(setting.train.paths)}
+    own = torch.tensor([place.get(path, -1) for path in examples.paths], device=features.device)
+    parts = zip(torch.split(features, ASKED), torch.split(own, ASKED), strict=True)
+    return Encoding.join([model.recognise(*part) for part in parts])

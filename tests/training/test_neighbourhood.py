@@ -1,0 +1,111 @@
+"""A run whose recipe has neighbours: remembered when the CNN has learnt, and not oneself; in all engines alike."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import nullcontext
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from semreg.annotator import Annotator
+from semreg.data.records import read_records
+from semreg.errors import SemregError
+from semreg.training import run
+from semreg.training.recipe import Recipe, load_recipe
+
+TAUGHT = "{kind: concepts, epochs: 1, batch: 4, freeze: 9, keep: last}"
+TOLD = "{kind: relations, epochs: 2, keep: last}"
+
+
+def recipe_of(recipe_file: Path, *changes: str) -> Recipe:
+    stages = f"stages=[{TAUGHT}, {TOLD}]"
+    return load_recipe(recipe_file, [stages, "data.test=null", "neighbours={size: 6, temperature: 0.1}", *changes])
+
+
+@pytest.fixture(scope="module")
+def whole(recipe_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("neighbours") / "run"
+    run.train(recipe_of(recipe_file, "neighbours.share=0.5"), folder)
+    return folder
+
+
+def events(folder: Path, kind: str) -> list[dict[str, object]]:
+    lines = (folder / "log.jsonl").read_text(encoding="utf-8").splitlines()
+    return [event for event in map(json.loads, lines) if event["event"] == kind]
+
+
+def test_the_model_remembers_its_training_pictures(whole: Path, data: Path) -> None:
+    annotator = Annotator.load(whole / "model")
+    neighbours = annotator.model.neighbours
+    assert neighbours is not None and annotator.config.neighbours is not None
+    train = [record for record in read_records(data) if record.split == "train"]
+    (event,) = events(whole, "neighbours")
+    assert event["pictures"] == len(neighbours.keys) == annotator.config.neighbours.pictures <= len(train)
+    assert float(neighbours.share) == event["share"] == 0.5
+    vocabulary = annotator.config.concept_vocabulary()
+    told = [set(vocabulary.find(record.tags, record.captions)) for record in train]
+    remembered = [set(row.nonzero()[:, 0].tolist()) for row in neighbours.labels]
+    assert all(concepts in told for concepts in remembered)
+
+
+@torch.inference_mode()
+def test_what_it_says_of_a_picture_is_layer_and_neighbours_together(whole: Path, data: Path) -> None:
+    annotator = Annotator.load(whole / "model")
+    model = annotator.model
+    (batch,) = annotator.read(sorted(data.glob("*.jpg"))[:4], 4)
+    seen = annotator.encode(batch.pictures)
+    assert model.neighbours is not None
+    torch.testing.assert_close(seen.logits, model.semantic(seen.features) + model.neighbours(seen.features))
+    assert (seen.logits - model.semantic(seen.features)).abs().max() > 0.1
+
+
+@pytest.mark.parametrize("kind", ["onnx", "openvino"])
+@pytest.mark.parametrize("with_model", [True, False])
+def test_exported_it_says_the_same(whole: Path, data: Path, tmp_path: Path, kind: str, with_model: bool) -> None:
+    pytest.importorskip("openvino" if kind == "openvino" else "onnxscript")
+    from semreg.runtime.exported import open_export, write_graphs
+
+    annotator = Annotator.load(whole / "model")
+    (batch,) = annotator.read(sorted(data.glob("*.jpg"))[:3], 3)
+    manifest = write_graphs(annotator.model, annotator.config, "name@0", kind, tmp_path)
+    engine = open_export(manifest, tmp_path, "fp32", annotator.model if with_model else None)
+    expected = annotator.encode(batch.pictures)
+    torch.testing.assert_close(engine.encode(batch.pictures).logits, expected.logits, atol=1e-3, rtol=1e-3)
+
+
+@pytest.mark.parametrize("looks", [1, 4, 6])  # while the CNN learns, as the decoders begin, and within them
+def test_a_stopped_run_goes_on_to_the_same_bits(
+    recipe_file: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, looks: int
+) -> None:
+    left: Iterator[int] = iter(range(looks))
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "stop_on_signal", lambda: nullcontext(lambda: next(left, None) is None))
+        with pytest.raises(run.Interrupted):
+            run.train(recipe_of(recipe_file, "neighbours.share=0.5"), tmp_path / "run")
+    run.resume(tmp_path / "run")
+    first, second = (load_file(folder / "model" / "model.safetensors") for folder in (whole, tmp_path / "run"))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_their_share_is_chosen_on_held_out_pictures_and_kept_for_a_run_on_all(
+    recipe_file: Path, tmp_path: Path
+) -> None:
+    run.train(recipe_of(recipe_file, "data.refit=true"), tmp_path / "run")
+    (chosen,), (kept,) = events(tmp_path / "run" / "first", "neighbours"), events(tmp_path / "run", "neighbours")
+    assert chosen["alone"] is not None and kept["alone"] is None
+    assert chosen["metric"] >= chosen["alone"]  # type: ignore[operator]
+    assert kept["share"] == chosen["share"]
+    assert kept["pictures"] > chosen["pictures"]  # type: ignore[operator]
+
+
+def test_while_the_cnn_goes_on_learning_there_are_no_neighbours(recipe_file: Path) -> None:
+    joint = "stages=[{kind: relations, epochs: 1}, {kind: joint, epochs: 1}]"
+    with pytest.raises(SemregError, match=r"stages.1 teaches it after decoders have learnt from it"):
+        recipe_of(recipe_file, joint)
+    back = f"stages=[{TAUGHT}, {TOLD}, {TAUGHT}]"
+    with pytest.raises(SemregError, match=r"stages.2 teaches it after decoders have learnt from it"):
+        recipe_of(recipe_file, back)
