@@ -29,6 +29,8 @@ def info(model: ModelOption = None) -> None:
     typer.echo(f"weights    {(folder / WEIGHTS).stat().st_size / 1e6:.1f} MB")
     typer.echo(f"trunk      {config.trunk}, {config.preprocessing.size} pixels")
     typer.echo(f"concepts   {len(config.concepts)}")
+    if config.neighbours is not None:
+        typer.echo(f"neighbours {config.neighbours.pictures} training pictures, {config.neighbours.size} numbers each")
     typer.echo(f"search     {config.beams} beams")
     for form, decoder in config.decoders.items():
         what = "labels" if form == "tags" else "words"

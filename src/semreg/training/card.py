@@ -39,6 +39,14 @@ def model_card(recipe: Recipe, config: ModelConfig, result: dict[str, Any] | Non
         f"- Trunk: {config.trunk} at {config.preprocessing.size} pixels, from ImageNet weights."
         if recipe.trunk.pretrained
         else f"- Trunk: {config.trunk} at {config.preprocessing.size} pixels, from random weights.",
+        *(
+            [
+                f"- Neighbours: the concept layer asks {config.neighbours.pictures} training pictures, of which the model "
+                f"remembers {config.neighbours.size} numbers and the concepts each."
+            ]
+            if config.neighbours
+            else []
+        ),
         f"- Interface between CNN and RNN: {interfaces}.",
         *(f"- {form}: LSTM {d.hidden}, {len(d.words)} words or labels." for form, d in config.decoders.items()),
         "",
