@@ -195,7 +195,7 @@ class Annotator:
         if "tags" in self.config.decoders:
             path, scores = self._tags(encoding, options, rules["tags"], given)
         if "caption" in self.config.decoders:
-            captions = self._search("caption", encoding, self.beams(options), options.n_best, rules["caption"])
+            captions = self._captions(encoding, options, rules["caption"])
         return Prediction(encoding.concepts, path, scores, captions)
 
     def beams(self, options: Options) -> int:
@@ -215,6 +215,13 @@ class Annotator:
         weights = (setting.path, setting.concept, setting.bias)
         scores = combine(evidence[:, len(SPECIAL) :], concepts, weights)  # (B, L)
         return [[token - len(SPECIAL) for token in row[0]] for row in found.lists()], scores
+
+    def _captions(self, encoding: Encoding, options: Options, rules: Wording) -> Hypotheses:
+        beams, chosen, consensus = self.beams(options), self.config.consensus, self.model.consensus
+        if chosen is None or consensus is None or not chosen.weight:
+            return self._search("caption", encoding, beams, options.n_best, rules)
+        found = self._search("caption", encoding, beams, beams, rules)
+        return found.ranked(chosen.weight * consensus(encoding.concepts, found.tokens), options.n_best)
 
     def _label_paths(
         self, encoding: Encoding, options: Options, rules: Wording, given: Sequence[int] = ()

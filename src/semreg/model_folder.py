@@ -15,11 +15,12 @@ from torch import Tensor
 from semreg.concept_scale import ConceptScale
 from semreg.data.concepts import Concepts
 from semreg.data.images import Preprocessing
-from semreg.data.vocabulary import Vocabulary
+from semreg.data.vocabulary import SPECIAL, Vocabulary
 from semreg.errors import SemregError
 from semreg.files import atomic_write
 from semreg.model.branches import BranchedTrunk
 from semreg.model.cnn_rnn import CnnRnn
+from semreg.model.consensus import Consensus
 from semreg.model.decoder import Decoder
 from semreg.model.efficientnet_lite import EfficientNetLite
 from semreg.model.interfaces import INTERFACES, SemanticInterface
@@ -58,6 +59,19 @@ class NeighboursConfig(_Settings):
     pictures: Annotated[int, Field(ge=1)]
     size: Annotated[int, Field(ge=1)]
     temperature: Annotated[float, Field(gt=0)]
+
+
+class ConsensusConfig(_Settings):
+    """What chooses among the captions that the search finds: see `semreg.model.consensus`.
+
+    A caption is ranked by the mean log-probability of its tokens, and `weight` times how much the neighbours agree.
+    """
+
+    pictures: Annotated[int, Field(ge=1)]
+    captions: Annotated[int, Field(ge=1)]
+    size: Annotated[int, Field(ge=1)]
+    neighbours: Annotated[int, Field(ge=1)]
+    weight: Annotated[float, Field(ge=0)] = 0.0
 
 
 class PreprocessingConfig(_Settings):
@@ -125,6 +139,7 @@ class ModelConfig(_Settings):
             one for each.
         concept_scale: fitted on validation data; None where the concept layer's own values are shown.
         neighbours: training pictures that the concept layer asks; None for a layer by itself.
+        consensus: captions of training pictures that choose among those that are found; None for the likeliest.
         beams: width of the search that scores and thresholds were chosen with, and that it is used with.
         training: what it was trained on and how, and the figures seen; for people, not read by the program.
     """
@@ -140,6 +155,7 @@ class ModelConfig(_Settings):
     concept_threshold: float | tuple[float, ...] = 0.5
     concept_scale: ConceptScaleConfig | None = None
     neighbours: NeighboursConfig | None = None
+    consensus: ConsensusConfig | None = None
     decoders: dict[Form, DecoderConfig]
     tag_score: TagScoreConfig | None = None
     beams: Annotated[int, Field(ge=1, le=100)] = 3
@@ -209,7 +225,13 @@ def build_model(config: ModelConfig, *, pretrained: bool = False) -> CnnRnn:
     neighbours = None
     if config.neighbours is not None:
         neighbours = Neighbours(features=trunk.feature_size, concepts=len(concepts), **config.neighbours.model_dump())
-    return CnnRnn(trunk, len(concepts), decoders, neighbours=neighbours)
+    consensus = None
+    if config.consensus is not None:
+        caption = config.decoders["caption"]
+        sizes = config.consensus.model_dump(exclude={"weight"})
+        words = len(SPECIAL) + len(caption.words)
+        consensus = Consensus(concepts=len(concepts), length=caption.max_length, words=words, **sizes)
+    return CnnRnn(trunk, len(concepts), decoders, neighbours=neighbours, consensus=consensus)
 
 
 def _build_decoder(config: DecoderConfig, concepts: Concepts, features: int) -> Decoder:

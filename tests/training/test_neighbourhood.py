@@ -1,4 +1,4 @@
-"""A run whose recipe has neighbours: remembered when the CNN has learnt, and not oneself; in all engines alike."""
+"""What a model remembers of its training pictures: in a run, in use, exported, steered."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 from semreg.annotator import Annotator
 from semreg.data.records import read_records
 from semreg.errors import SemregError
+from semreg.options import Options
 from semreg.training import run
 from semreg.training.recipe import Recipe, load_recipe
 
@@ -104,8 +105,64 @@ def test_their_share_is_chosen_on_held_out_pictures_and_kept_for_a_run_on_all(
 
 def test_while_the_cnn_goes_on_learning_there_are_no_neighbours(recipe_file: Path) -> None:
     joint = "stages=[{kind: relations, epochs: 1}, {kind: joint, epochs: 1}]"
-    with pytest.raises(SemregError, match=r"stages.1 teaches it after decoders have learnt from it"):
+    with pytest.raises(SemregError, match=r"stages.1 teaches it when decoders learn from it already"):
         recipe_of(recipe_file, joint)
     back = f"stages=[{TAUGHT}, {TOLD}, {TAUGHT}]"
-    with pytest.raises(SemregError, match=r"stages.2 teaches it after decoders have learnt from it"):
+    with pytest.raises(SemregError, match=r"stages.2 teaches it when decoders learn from it already"):
         recipe_of(recipe_file, back)
+
+
+@pytest.fixture(scope="module")
+def judged(recipe_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Annotator:
+    """A model whose captions are judged by those of the training pictures."""
+    folder = tmp_path_factory.mktemp("consensus") / "run"
+    stages = f"stages=[{TAUGHT}, {{kind: relations, epochs: 40, batch: 4, learning_rate: 0.005}}]"
+    recipe = recipe_of(recipe_file, stages, "consensus={size: 4, neighbours: 3, weight: 10}", "beams=4")
+    return Annotator.load(run.train(recipe, folder))
+
+
+def test_the_caption_is_taken_that_the_neighbours_agree_with(judged: Annotator, data: Path) -> None:
+    assert judged.config.consensus is not None and judged.model.consensus is not None
+    (batch,) = judged.read(sorted(data.glob("*.jpg"))[:8], 8)
+    seen = judged.encode(batch.pictures)
+    plain = Annotator(judged.model, judged.config.model_copy(update={"consensus": None}), judged.name)
+    several = plain.predict(seen, Options(n_best=4)).captions
+    chosen = judged.predict(seen, Options(n_best=4)).captions
+    assert several is not None and chosen is not None
+    value = several.scores + 10 * judged.model.consensus(seen.concepts, several.tokens) - 1e6 * ~several.ended
+    order = value.sort(dim=1, descending=True, stable=True).indices
+    expected = several.tokens.gather(1, order[..., None].expand_as(several.tokens))
+    assert torch.equal(chosen.tokens, expected)
+    assert not torch.equal(chosen.tokens[:, 0], several.tokens[:, 0])
+    one = judged.predict(seen, Options(n_best=1)).captions
+    assert one is not None and torch.equal(one.tokens[:, 0], chosen.tokens[:, 0])
+
+
+def test_words_that_must_and_must_not_be_said_hold_all_the_same(judged: Annotator, data: Path) -> None:
+    pictures = sorted(data.glob("*.jpg"))[:6]
+    for annotation in judged.annotate(pictures, Options(must=("red",), never=("blue",))):
+        assert annotation.caption is not None
+        assert "red" in annotation.caption.text.split() and "blue" not in annotation.caption.text.split()
+
+
+def test_corrected_concepts_choose_other_neighbours(judged: Annotator, data: Path) -> None:
+    (annotation,) = judged.annotate(sorted(data.glob("*.jpg"))[:1])
+    steered = judged.steer(annotation, dict.fromkeys(judged.concepts, 0.0))
+    again = judged.steer(annotation, {})
+    assert again.caption == annotation.caption  # the same concepts, the same caption, without the picture
+    assert steered.caption is not None
+
+
+def test_how_much_they_count_is_chosen_on_the_validation_pictures(recipe_file: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    run.train(recipe_of(recipe_file, "consensus={size: 4, neighbours: 3}", "data.refit=true"), folder)
+    (event,) = events(folder / "first", "consensus")
+    assert event["metric"] >= event["alone"]  # type: ignore[operator]
+    for model in (folder / "first" / "model", folder / "model"):
+        consensus = Annotator.load(model).config.consensus
+        assert consensus is not None and consensus.weight == event["weight"]
+
+
+def test_without_captions_there_is_no_consensus(recipe_file: Path) -> None:
+    with pytest.raises(SemregError, match="consensus judges captions, forms names none"):
+        recipe_of(recipe_file, "consensus={}", "forms=[tags]")

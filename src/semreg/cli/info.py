@@ -31,6 +31,8 @@ def info(model: ModelOption = None) -> None:
     typer.echo(f"concepts   {len(config.concepts)}")
     if config.neighbours is not None:
         typer.echo(f"neighbours {config.neighbours.pictures} training pictures, {config.neighbours.size} numbers each")
+    if config.consensus is not None:
+        typer.echo(f"consensus  captions of {config.consensus.pictures} training pictures")
     typer.echo(f"search     {config.beams} beams")
     for form, decoder in config.decoders.items():
         what = "labels" if form == "tags" else "words"

@@ -91,16 +91,19 @@ def plan(
                 if way == FINE_TUNED:
                     changes |= {"init": cnn, "init_decoders": False, "stages": _later_stages(recipe)}
                 else:
-                    changes |= {"init": None, "stages": (_end_to_end(recipe, interface),), "neighbours": None}
+                    changes |= {"init": None, "stages": (_end_to_end(recipe, interface),)}
                 variants.append(Variant(way, interface, seed, shared.model_copy(update=changes)))
     return variants
 
 
 def _shared(recipe: Recipe, folder: Path) -> Recipe:
-    """What holds for every run: the test pictures are the comparison's, features are kept, no run is repeated."""
+    """What holds for every run: the test pictures are the comparison's, features are kept, no run is repeated.
+
+    What a model remembers of its training pictures is left out: it is beyond the paper, and would help them unevenly.
+    """
     changes = {"test": None, "cache": recipe.data.cache or folder / "features", "refit": False}
     data = recipe.data.model_copy(update=changes)
-    return recipe.model_copy(update={"data": data})
+    return recipe.model_copy(update={"data": data, "neighbours": None, "consensus": None})
 
 
 def _concept_stages(recipe: Recipe) -> tuple[ConceptsStage, ...]:

@@ -23,6 +23,7 @@ from semreg.model.interfaces import Encoding
 
 if TYPE_CHECKING:
     from semreg.model.branches import BranchedTrunk
+    from semreg.model.consensus import Consensus
     from semreg.model.efficientnet_lite import EfficientNetLite
     from semreg.model.neighbours import Neighbours
     from semreg.model.orders import Arrange
@@ -71,6 +72,7 @@ class CnnRnn(nn.Module):
         decoders: by the form that they write: "tags", "caption", or both.
         dropout: on phi(I) before the concept layer, while training.
         neighbours: the concept layer's second witness, or none.
+        consensus: what chooses among several captions of a picture, or none.
     """
 
     def __init__(
@@ -80,12 +82,13 @@ class CnnRnn(nn.Module):
         decoders: Mapping[str, Decoder],
         dropout: float = 0.2,
         neighbours: Neighbours | None = None,
+        consensus: Consensus | None = None,
     ) -> None:
         super().__init__()
         self.trunk = trunk
         self.dropout = nn.Dropout(dropout)
         self.semantic = nn.Linear(trunk.feature_size, concepts)  # W_s, b_s
-        self.neighbours = neighbours
+        self.neighbours, self.consensus = neighbours, consensus
         self.decoders = nn.ModuleDict(decoders)
         nn.init.normal_(self.semantic.weight, std=0.01)
         nn.init.constant_(self.semantic.bias, -torch.log(torch.tensor(1 / PRIOR - 1)).item())

@@ -91,6 +91,9 @@ def prepare_data(
         tag_source=recipe.tags.source,
         decoders=decoders,
     )
+    if recipe.consensus is not None:
+        most = max(len(record.captions) for record in (*train, *also))
+        config = config.model_copy(update={"consensus": recipe.consensus.config(len(train) + len(also), most)})
     vocabularies: dict[str, Vocabulary] = {form: config.vocabulary(form) for form in config.decoders}
     options: dict[str, Any] = {"tag_source": recipe.tags.source, "max_words": recipe.captions.max_length}
     held_out = to_examples(validation, concepts, vocabularies, order, **options)

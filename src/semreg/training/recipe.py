@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from semreg.data.augmentation import Augmentation
 from semreg.errors import SemregError
-from semreg.model_folder import Form, NeighboursConfig, PreprocessingConfig, TrunkConfig
+from semreg.model_folder import ConsensusConfig, Form, NeighboursConfig, PreprocessingConfig, TrunkConfig
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -160,6 +160,28 @@ class NeighboursSettings(Settings):
     def config(self, pictures: int) -> NeighboursConfig:
         """What of it a model folder says."""
         return NeighboursConfig(pictures=pictures, size=self.size, temperature=self.temperature)
+
+
+class ConsensusSettings(Settings):
+    """Captions of training pictures that choose among those that are found: see `semreg.model.consensus`.
+
+    Attributes:
+        size: directions of the concepts' log odds that pictures are compared by.
+        neighbours: pictures that are asked.
+        captions: of each picture that are remembered, at most.
+        weight: what their agreement counts beside the mean log-probability; null chooses it on the validation pictures.
+    """
+
+    size: Count = 64
+    neighbours: Count = 80
+    captions: Count = 5
+    weight: Annotated[float, Field(ge=0)] | None = None
+
+    def config(self, pictures: int, most: int) -> ConsensusConfig:
+        """What of it a model folder says, for so many pictures with so many captions at most."""
+        return ConsensusConfig(
+            pictures=pictures, captions=min(self.captions, most), size=self.size, neighbours=self.neighbours
+        )
 
 
 class DecoderSettings(Settings):
@@ -393,6 +415,7 @@ class Recipe(Settings):
     captions: CaptionSettings = CaptionSettings()
     trunk: TrunkSettings = TrunkSettings()
     neighbours: NeighboursSettings | None = None
+    consensus: ConsensusSettings | None = None
     decoder: DecoderSettings = DecoderSettings()
     stages: tuple[Stage, ...] = Field(min_length=1)
 
@@ -418,11 +441,13 @@ class Recipe(Settings):
             wanted = ("caption",) if caption_only else getattr(stage, "forms", None) or ()
             if extra := set(wanted) - set(self.forms):
                 raise ValueError(f"stages.{number}.forms names {', '.join(extra)}: add it to forms")
-        if self.neighbours and (joint := self._joint_after_decoders()) is not None:
+        if self.neighbours and (late := self._teaches_cnn_late()) is not None:
             raise ValueError(
-                f"neighbours are remembered when the CNN has learnt, and stages.{joint} teaches it after decoders have "
-                "learnt from it: leave neighbours out, or that stage"
+                f"neighbours are remembered when the CNN has learnt, and stages.{late} teaches it when decoders learn "
+                "from it already: leave neighbours out, or that stage"
             )
+        if self.consensus and "caption" not in self.forms:
+            raise ValueError("consensus judges captions, forms names none: add caption to it, or leave consensus out")
         if self.init_trunk < 1 and not self.trunk.pretrained:
             raise ValueError(
                 f"init_trunk: {self.init_trunk} takes the rest from ImageNet weights, trunk.pretrained is false: "
@@ -431,12 +456,13 @@ class Recipe(Settings):
         self._check_folds()
         return self
 
-    def _joint_after_decoders(self) -> int | None:
-        """The first stage that teaches decoders and after which, or in which, the CNN learns too."""
-        vision = [number for number, stage in enumerate(self.stages) if isinstance(stage, VisionSettings)]
+    def _teaches_cnn_late(self) -> int | None:
+        """The first stage that teaches the CNN when decoders learn from it already."""
+        told = False
         for number, stage in enumerate(self.stages):
-            if isinstance(stage, JointStage) or (isinstance(stage, MemoryStage) and any(n > number for n in vision)):
-                return number if isinstance(stage, JointStage) else next(n for n in vision if n > number)
+            if isinstance(stage, JointStage) or (told and isinstance(stage, VisionSettings)):
+                return number
+            told = told or isinstance(stage, MemoryStage)
         return None
 
     def _check_folds(self) -> None:

@@ -47,7 +47,7 @@ from semreg.training.cross_fitting import (
 from semreg.training.examples import Examples
 from semreg.training.log import LOG, RunLog
 from semreg.training.loop import Interrupted, Trainer
-from semreg.training.neighbourhood import is_time, meet_neighbours
+from semreg.training.neighbourhood import choose_weight, is_time, meet_neighbours, remember_captions
 from semreg.training.preparation import prepare_data, readable, split_records
 from semreg.training.recipe import LanguageStage, Recipe, load_recipe, save_recipe
 from semreg.training.refit import first_recipe, second_recipe, with_choices
@@ -256,6 +256,7 @@ def _taught(trainer: Trainer, setting: Setting, progress: Progress, states: dict
         states = {}
         progress = Progress(progress.stage + 1, seconds=progress.seconds, updates=progress.updates)
     meet_neighbours(trainer.model, setting)
+    remember_captions(trainer.model, setting)
     return progress
 
 
@@ -265,7 +266,8 @@ def _chosen(model: CnnRnn, config: ModelConfig, setting: Setting) -> ModelConfig
     seen = encode(model, setting.validation, setting, "the validation pictures")
     train = setting.train
     counts = Counts(train.truth.sum(0), None if train.labels is None else train.labels.sum(0))
-    return calibrated(model, config, seen, setting.validation, counts, setting.recipe)
+    config = calibrated(model, config, seen, setting.validation, counts, setting.recipe)
+    return config.model_copy(update={"consensus": choose_weight(model, config, seen, setting)})
 
 
 def _remember(model: CnnRnn, setting: Setting, folder: Path) -> None:
