@@ -18,7 +18,6 @@ from semreg.data.images import Preprocessing
 from semreg.data.vocabulary import SPECIAL, Vocabulary
 from semreg.errors import SemregError
 from semreg.files import atomic_write
-from semreg.model.branches import BranchedTrunk
 from semreg.model.cnn_rnn import CnnRnn
 from semreg.model.consensus import Consensus
 from semreg.model.decoder import Decoder
@@ -41,16 +40,10 @@ class _Settings(BaseModel):
 
 
 class TrunkConfig(_Settings):
-    """Which CNN, whether its batch normalisation is folded into the convolutions, and how many upper halves it has."""
+    """Which CNN, and whether its batch normalisation is folded into the convolutions."""
 
     name: str = "lite0"
     folded: bool = True
-    branches: Annotated[int, Field(ge=1)] = 1
-
-    def __str__(self) -> str:
-        """The name, and what is not as usual."""
-        branches = f" with {self.branches} branches" if self.branches > 1 else ""
-        return self.name + branches + ("" if self.folded else " with batch normalisation")
 
 
 class NeighboursConfig(_Settings):
@@ -217,7 +210,7 @@ def build_model(config: ModelConfig, *, pretrained: bool = False) -> CnnRnn:
         config: the description.
         pretrained: give the trunk its ImageNet weights.
     """
-    trunk = build_trunk(pretrained=pretrained, **config.trunk.model_dump())
+    trunk = build_trunk(config.trunk.name, pretrained=pretrained, folded=config.trunk.folded)
     concepts = config.concept_vocabulary()
     decoders: dict[str, Decoder] = {
         form: _build_decoder(decoder, concepts, trunk.feature_size) for form, decoder in config.decoders.items()
@@ -312,7 +305,7 @@ def load_model(folder: Path) -> tuple[CnnRnn, ModelConfig]:
     config = read_config(folder)
     model = build_model(config)
     model.load_state_dict(read_weights(folder, model.state_dict()))
-    if not config.trunk.folded and isinstance(model.trunk, EfficientNetLite | BranchedTrunk):
+    if not config.trunk.folded and isinstance(model.trunk, EfficientNetLite):
         model.trunk.fold()
     return model.eval(), config
 

@@ -64,20 +64,3 @@ def test_a_real_run(run_folder: Path) -> None:
     found = read_learning(run_folder)
     assert found is not None
     assert len(found.loss) == 3 and {"concept mAP", "O-F1", "CIDEr-D"} <= set(found.metrics)
-
-
-def test_members_end_with_what_they_are_worth_together(tmp_path: Path) -> None:
-    epochs = [
-        {"event": "epoch", "stage": "1-concepts", "epoch": e, "update": u, "member": m, "concept mAP": v}
-        for m, e, u, v in ((1, 0, 0, 0.1), (1, 1, 5, 0.3), (2, 0, 5, 0.1), (2, 1, 10, 0.2))
-    ]
-    together = {
-        "event": "together",
-        "stage": "1-concepts",
-        "members": 2,
-        "update": 10,
-        "metric": 0.4,
-        "concept mAP": 0.4,
-    }
-    found = read_learning(write(tmp_path, [*epochs, together]))
-    assert found is not None and found.metrics == {"concept mAP": [(0, 0.1), (5, 0.3), (10, 0.4)]}

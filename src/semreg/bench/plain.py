@@ -14,10 +14,8 @@ from torch.nn import functional as F
 from semreg.annotator import Annotator
 from semreg.data.vocabulary import NEVER_PRODUCED, PADDING, START, STOP
 from semreg.decoding import beam_search, search_for
-from semreg.model.branches import BranchedTrunk
 from semreg.model.cnn_rnn import CnnRnn
 from semreg.model.efficientnet_lite import EfficientNetLite
-from semreg.model.trunks import TimmTrunk
 
 
 def plain_read(path: Path, size: int) -> Tensor:
@@ -31,16 +29,19 @@ def plain_read(path: Path, size: int) -> Tensor:
 class PlainTrunk(nn.Module):
     """The trunk in torch's own memory layout (channels first), as a model comes from its author."""
 
-    def __init__(self, trunk: EfficientNetLite | BranchedTrunk | TimmTrunk) -> None:
+    def __init__(self, trunk: nn.Module) -> None:
         super().__init__()
         self.trunk = trunk
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Features of uint8 pictures (B, 3, S, S)."""
-        if isinstance(self.trunk, TimmTrunk):
+        if not isinstance(self.trunk, EfficientNetLite):
             features: Tensor = self.trunk(pictures)
             return features
-        return self.trunk.upper((pictures.float() - self.trunk.mean) / self.trunk.deviation, 0)
+        x = (pictures.float() - self.trunk.mean) / self.trunk.deviation
+        for part in self.trunk.parts():
+            x = part(x)
+        return x.mean(dim=(2, 3))
 
 
 @torch.inference_mode()

@@ -27,7 +27,7 @@ def info(model: ModelOption = None) -> None:
     typer.echo(f"{config.name}@{fingerprint(folder)}")
     typer.echo(f"folder     {folder}")
     typer.echo(f"weights    {(folder / WEIGHTS).stat().st_size / 1e6:.1f} MB")
-    typer.echo(f"trunk      {config.trunk}, {config.preprocessing.size} pixels")
+    typer.echo(f"trunk      {config.trunk.name}, {config.preprocessing.size} pixels")
     typer.echo(f"concepts   {len(config.concepts)}")
     if config.neighbours is not None:
         typer.echo(f"neighbours {config.neighbours.pictures} training pictures, {config.neighbours.size} numbers each")

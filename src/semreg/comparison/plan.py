@@ -126,11 +126,10 @@ def _end_to_end(recipe: Recipe, interface: str) -> JointStage:
     stages = _concept_stages(recipe)
     if not stages:
         raise SemregError("end-to-end training takes its length and rates from a concepts stage: add one to the recipe")
-    taught = [stage for stage in stages if not stage.restore]  # after that, the trunk does not learn
-    first = stages[0].model_dump(exclude={"kind", "unary_weight", "epochs", "members", "restore"})
+    first = stages[0].model_dump(exclude={"kind", "unary_weight", "epochs", "restore"})
     return JointStage(
         kind="joint",
-        epochs=sum(stage.members * stage.epochs for stage in taught),
+        epochs=sum(stage.epochs for stage in stages if not stage.restore),  # later, the trunk does not learn
         unary_weight=stages[0].unary_weight if interface == "semantic" else 0.0,
         **first,
     )

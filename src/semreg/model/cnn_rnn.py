@@ -22,7 +22,6 @@ from semreg.model.decoder import Decoder
 from semreg.model.interfaces import Encoding
 
 if TYPE_CHECKING:
-    from semreg.model.branches import BranchedTrunk
     from semreg.model.consensus import Consensus
     from semreg.model.efficientnet_lite import EfficientNetLite
     from semreg.model.neighbours import Neighbours
@@ -77,7 +76,7 @@ class CnnRnn(nn.Module):
 
     def __init__(
         self,
-        trunk: EfficientNetLite | BranchedTrunk | TimmTrunk,
+        trunk: EfficientNetLite | TimmTrunk,
         concepts: int,
         decoders: Mapping[str, Decoder],
         dropout: float = 0.2,

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 
 from semreg.errors import SemregError
-from semreg.model.branches import BranchedTrunk
 from semreg.model.efficientnet_lite import VARIANTS, EfficientNetLite, imagenet_weights
 
 
@@ -88,32 +87,27 @@ class TimmTrunk(nn.Module):
         return cast(Tensor, self.network((pictures.to(dtype) - self.mean) / self.deviation))
 
 
-def build_trunk(
-    name: str, *, pretrained: bool = False, folded: bool = False, branches: int = 1
-) -> EfficientNetLite | BranchedTrunk | TimmTrunk:
+def build_trunk(name: str, *, pretrained: bool = False, folded: bool = False) -> EfficientNetLite | TimmTrunk:
     """Build a trunk by name.
 
     Args:
         name: "lite0", "lite1", "lite2", or a timm model's name.
         pretrained: with its ImageNet weights, else with random ones.
         folded: batch normalisation folded into the convolutions (the built-in family only).
-        branches: so many upper halves (the built-in family only).
 
     Raises:
-        SemregError: no such trunk, timm is wanted and not installed, or a timm model is to have branches.
+        SemregError: no such trunk, or timm is wanted and not installed.
     """
     if name not in VARIANTS:
-        if branches > 1:
-            raise SemregError(f"only lite0, lite1 and lite2 can have branches, {name} cannot: set trunk.branches to 1")
         return TimmTrunk(name, pretrained)
-    trunk = EfficientNetLite(name, folded and not pretrained)
-    if pretrained:
-        trunk.load_state_dict(imagenet_weights(name))
-        trunk = trunk.fold() if folded else trunk
-    return BranchedTrunk(trunk, branches) if branches > 1 else trunk
+    if not pretrained:
+        return EfficientNetLite(name, folded)
+    trunk = EfficientNetLite(name)
+    trunk.load_state_dict(imagenet_weights(name))
+    return trunk.fold() if folded else trunk
 
 
-def freeze(trunk: EfficientNetLite | BranchedTrunk | TimmTrunk, parts: int) -> None:
+def freeze(trunk: EfficientNetLite | TimmTrunk, parts: int) -> None:
     """Keep the first `parts` parts of a trunk from learning, and let the rest learn.
 
     Raises:

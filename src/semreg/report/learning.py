@@ -14,7 +14,6 @@ LOG = "log.jsonl"
 Points = list[tuple[float, float]]
 
 _NO_METRICS = {"time", "epoch", "update", "metric", "best", "best_epoch", "seconds", "loss", "stage", "event", "rate"}
-_OF_MEMBERS = {"member", "members"}
 
 
 @dataclass(frozen=True)
@@ -23,8 +22,7 @@ class Learning:
 
     Attributes:
         loss: for each stage, by its name, the mean loss of neighbouring updates.
-        metrics: for each metric the value after each epoch; where a stage has members, what they are worth together at
-            its end.
+        metrics: for each metric the value after each epoch.
     """
 
     loss: dict[str, Points]
@@ -55,8 +53,8 @@ def read_learning(run: Path, points: int = 120) -> Learning | None:
             continue
         if event["event"] == "update" and _is_number(event.get("loss")):
             updates.setdefault(stage, {})[update] = event["loss"]  # after a resumption the later one counts
-        elif event["event"] in {"epoch", "together"} and not (event.get("epoch") == 0 and event.get("member", 1) > 1):
-            for name in event.keys() - _NO_METRICS - _OF_MEMBERS:
+        elif event["event"] == "epoch":
+            for name in event.keys() - _NO_METRICS:
                 if _is_number(event[name]):
                     metrics.setdefault(name, {})[update] = event[name]
     if not updates and not metrics:

@@ -36,9 +36,9 @@ def model_card(recipe: Recipe, config: ModelConfig, result: dict[str, Any] | Non
         "",
         "## What it is",
         "",
-        f"- Trunk: {config.trunk} at {config.preprocessing.size} pixels, from ImageNet weights."
+        f"- Trunk: {config.trunk.name} at {config.preprocessing.size} pixels, from ImageNet weights."
         if recipe.trunk.pretrained
-        else f"- Trunk: {config.trunk} at {config.preprocessing.size} pixels, from random weights.",
+        else f"- Trunk: {config.trunk.name} at {config.preprocessing.size} pixels, from random weights.",
         *([f"- Captions are judged by those of {c.pictures} training pictures, which it remembers."] if c else []),
         *([f"- Neighbours: {n.pictures} training pictures, {n.size} numbers and the concepts of each."] if n else []),
         f"- Interface between CNN and RNN: {interfaces}.",

@@ -23,7 +23,6 @@ class Progress:
 
     Attributes:
         stage: number of the stage, from 0.
-        member: members of it that are done.
         epoch: epochs of it that are done.
         step: updates of the current epoch that are done.
         best: the stage's best validation metric so far.
@@ -33,18 +32,12 @@ class Progress:
     """
 
     stage: int = 0
-    member: int = 0
     epoch: int = 0
     step: int = 0
     best: float = float("-inf")
     best_epoch: int = 0
     seconds: float = 0.0
     updates: int = 0
-
-    def next_member(self) -> None:
-        """The stage begins again, as if nothing of it were done but what has been spent."""
-        self.member += 1
-        self.epoch, self.step, self.best, self.best_epoch = 0, 0, float("-inf"), 0
 
 
 class Average:

@@ -16,7 +16,6 @@ from semreg.errors import SemregError
 from semreg.model.cnn_rnn import CnnRnn
 from semreg.training.checkpoint import Average, Progress, snapshot
 from semreg.training.log import RunLog
-from semreg.training.members import Members, has_a_branch_each, taught_alone
 from semreg.training.recipe import StageSettings
 from semreg.training.stages import Stage
 
@@ -103,43 +102,22 @@ class Trainer:
         self.log, self.save, self.stop_asked = log, save, stop_asked
 
     def run(self, stage: Stage, progress: Progress, state: dict[str, Any]) -> None:
-        """Train one stage to its end; the model then has its best weights, or those of all its members together.
+        """Train one stage to its end; the model then has its best weights.
 
         Args:
             stage: what to learn, from what, and how it is validated.
             progress: where to go on; updated.
-            state: of the stage's `Learner` and `Members`, where it goes on; else empty.
+            state: of the stage's `Learner`, where it goes on; else empty.
 
         Raises:
             SemregError: a loss that is not finite.
             Interrupted: `stop_asked` said so; a checkpoint is written.
         """
-        if not state:
-            stage.begin()
-        if stage.settings.members == 1:
-            self._member(stage, progress, state, None)
-            return
-        members = Members.of(state.pop("members")) if state else self._members(stage)
-        while progress.member < stage.settings.members:
-            with taught_alone(self.model, progress.member if members.branched else None):
-                self._member(stage, progress, state, members)
-            members.add(snapshot(self.model), progress.best_epoch)
-            self.model.load_state_dict(members.start)
-            progress.next_member()
-            state = {}
-        self.model.load_state_dict(members.together())
-        progress.best, figures = stage.validate()
-        progress.best_epoch = round(sum(members.epochs) / len(members.epochs))
-        report_members(stage, progress, figures, self.log)
-
-    def _members(self, stage: Stage) -> Members:
-        return Members(snapshot(self.model), has_a_branch_each(self.model, stage.settings.members))
-
-    def _member(self, stage: Stage, progress: Progress, state: dict[str, Any], members: Members | None) -> None:
-        """Train the model once from where it is to the stage's end; it then has its best weights."""
         settings = stage.settings
         batch = min(settings.batch, stage.examples())
         steps = max(1, stage.examples() // batch)
+        if not state:
+            stage.begin()
         learner = Learner(self.model, settings, settings.epochs * steps)
         if state:
             learner.load(state)
@@ -151,13 +129,13 @@ class Trainer:
             losses = self._epoch(stage, wrapped, learner, progress, batch, steps)
             progress.seconds += time.monotonic() - began
             if progress.step < steps and self.stop_asked():
-                self._checkpoint(learner, progress, members)
+                self._checkpoint(learner, progress)
                 raise Interrupted
             progress.epoch, progress.step = progress.epoch + 1, 0
             self._validate(stage, learner, progress, losses)
             if settings.patience is not None and progress.epoch - progress.best_epoch >= settings.patience:
                 progress.epoch = settings.epochs
-            self._checkpoint(learner, progress, members)
+            self._checkpoint(learner, progress)
             if self.stop_asked():
                 raise Interrupted
         self.model.load_state_dict(learner.best)
@@ -172,7 +150,7 @@ class Trainer:
         if not self.train_norm:
             self.model.trunk.eval()
         began, losses = time.monotonic(), []
-        name = f"{title(stage, progress)} epoch {progress.epoch + 1}/{stage.settings.epochs}"
+        name = f"{stage.name} epoch {progress.epoch + 1}/{stage.settings.epochs}"
         self.log.start_bar(name, steps, progress.step)
         chosen = shares(stage, self.seed, progress, batch, self.accelerator, stage.settings.accumulate)
         for data in _seeded(stage, chosen, self.seed, progress, self.accelerator):
@@ -226,9 +204,8 @@ class Trainer:
         progress.seconds += time.monotonic() - began
         report_epoch(stage, progress, losses, metric, figures, self.log)
 
-    def _checkpoint(self, learner: Learner, progress: Progress, members: Members | None) -> None:
-        also = {"members": members.state()} if members else {}
-        self.save(progress, {"model": snapshot(self.model), **learner.state(), **also})
+    def _checkpoint(self, learner: Learner, progress: Progress) -> None:
+        self.save(progress, {"model": snapshot(self.model), **learner.state()})
 
 
 def shares(
@@ -239,8 +216,7 @@ def shares(
     The order follows from seed, stage and epoch alone; every process draws it and takes its own share of each
     batch, so that two processes see what one would. The rest of an epoch that fills no batch is left out.
     """
-    key = hash((seed, progress.stage, passed(stage, progress))) & 0x7FFF_FFFF_FFFF_FFFF
-    generator = torch.Generator().manual_seed(key)
+    generator = torch.Generator().manual_seed(hash((seed, progress.stage, progress.epoch)) & 0x7FFF_FFFF_FFFF_FFFF)
     order = torch.randperm(stage.examples(), generator=generator).tolist()
     updates = []
     for first in range(progress.step * batch, len(order) - batch + 1, batch):
@@ -253,26 +229,16 @@ def _seeded(
     stage: Stage, updates: list[list[list[int]]], seed: int, progress: Progress, accelerator: Accelerator
 ) -> Iterator[list[Any]]:
     """The data of each update; before each, torch's randomness (dropout) is set from where the run stands."""
-    parts = stage.batches(passed(stage, progress), [part for update in updates for part in update])
+    parts = stage.batches(progress.epoch, [part for update in updates for part in update])
     first = progress.step  # the loop moves it on
     for step, update in enumerate(updates, first):
-        key = hash((seed, progress.stage, passed(stage, progress), step, accelerator.process_index)) & 0x7FFF_FFFF_FFFF
+        key = hash((seed, progress.stage, progress.epoch, step, accelerator.process_index)) & 0x7FFF_FFFF_FFFF
         torch.manual_seed(key)
         data = [next(parts) for _ in update]
         torch.manual_seed(key + 1)  # again: a loader that has just started its workers has drawn from it
         yield data
     for _ in parts:  # lets the generator end its workers
         pass
-
-
-def passed(stage: Stage, progress: Progress) -> int:
-    """The epochs that came before, those of all members; they and the seed say what this one draws."""
-    return progress.member * stage.settings.epochs + progress.epoch
-
-
-def title(stage: Stage, progress: Progress) -> str:
-    """A stage's name, and which of its members learns where there are several."""
-    return stage.name + (f" {progress.member + 1}/{stage.settings.members}" if stage.settings.members > 1 else "")
 
 
 def matrices(model: nn.Module) -> dict[str, Tensor]:
@@ -339,18 +305,9 @@ def report_epoch(
         metric=metric,
         best=progress.best,
         seconds=progress.seconds,
-        **({"member": progress.member + 1} if stage.settings.members > 1 else {}),
         **figures,
     )
     shown = "  ".join(f"{name} {value:.4f}" for name, value in figures.items())
     mark = "  *" if progress.best_epoch == progress.epoch else ""
     learnt = "before it" if mean is None else f"epoch {progress.epoch}: loss {mean:.4f}"
-    log.say(f"{title(stage, progress)} {learnt}  {shown}  {progress.seconds:.0f} s{mark}")
-
-
-def report_members(stage: Stage, progress: Progress, figures: dict[str, float], log: RunLog) -> None:
-    """What the members are worth together."""
-    members = stage.settings.members
-    log.event("together", stage=stage.name, members=members, update=progress.updates, metric=progress.best, **figures)
-    shown = "  ".join(f"{name} {value:.4f}" for name, value in figures.items())
-    log.say(f"{stage.name} {members} together: {shown}  {progress.seconds:.0f} s")
+    log.say(f"{stage.name} {learnt}  {shown}  {progress.seconds:.0f} s{mark}")

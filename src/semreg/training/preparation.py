@@ -13,7 +13,7 @@ from semreg.data.loader import leave_out_unreadable
 from semreg.data.records import Record, of_split
 from semreg.data.vocabulary import Vocabulary, word_vocabulary
 from semreg.errors import SemregError
-from semreg.model_folder import DecoderConfig, Form, ModelConfig, read_config
+from semreg.model_folder import DecoderConfig, Form, ModelConfig, TrunkConfig, read_config
 from semreg.training.examples import Examples, tag_labels, to_examples
 from semreg.training.log import RunLog
 from semreg.training.recipe import Recipe
@@ -82,7 +82,7 @@ def prepare_data(
         decoders["caption"] = DecoderConfig(**decoder, words=words.words, max_length=recipe.captions.max_length)
     config = ModelConfig(
         name=recipe.name,
-        trunk=recipe.trunk.config(),
+        trunk=TrunkConfig(name=recipe.trunk.name, folded=recipe.trunk.batchnorm == "folded"),
         neighbours=recipe.neighbours.config(len(train) + len(also)) if recipe.neighbours else None,
         preprocessing=recipe.preprocessing,
         concepts=concepts.names,

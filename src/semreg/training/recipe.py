@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from semreg.data.augmentation import Augmentation
 from semreg.errors import SemregError
-from semreg.model_folder import ConsensusConfig, Form, NeighboursConfig, PreprocessingConfig, TrunkConfig
+from semreg.model_folder import ConsensusConfig, Form, NeighboursConfig, PreprocessingConfig
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -126,20 +126,13 @@ class TrunkSettings(Settings):
         name: lite0, lite1, lite2 or any timm model.
         pretrained: start from ImageNet weights.
         dropout: on the features before the concept layer, while training.
-        branches: upper halves of a built-in trunk. Taught one after another (by as many `members` of a stage), they err
-            apart and are asked together: more is seen, in more time.
         batchnorm: "folded" into the convolutions (fastest), "frozen" (kept as it is) or "trained".
     """
 
     name: str = "lite0"
     pretrained: bool = True
     dropout: Share = 0.2
-    branches: Count = 1
     batchnorm: Literal["folded", "frozen", "trained"] = "folded"
-
-    def config(self) -> TrunkConfig:
-        """What of it a model folder says."""
-        return TrunkConfig(name=self.name, folded=self.batchnorm == "folded", branches=self.branches)
 
 
 class NeighboursSettings(Settings):
@@ -241,8 +234,6 @@ class StageSettings(Settings):
         hold: pull of the weight matrices towards where the stage found them: hold / 2 times their squared distance is
             added to the loss (L2-SP: Li et al., ICML 2018, arXiv:1802.01483). With few pictures, what they do not
             speak against stays as it was.
-        members: the stage is taught so often, each time from where it began and with other draws, and goes on with the
-            mean of the weights, or with a branch of the trunk from each; see `semreg.training.members`.
     """
 
     epochs: Count
@@ -255,7 +246,6 @@ class StageSettings(Settings):
     keep: Literal["best", "last"] = "best"
     average: Annotated[float, Field(ge=0, lt=1)] = 0.0
     hold: Annotated[float, Field(ge=0)] = 0.0
-    members: Count = 1
 
 
 class VisionSettings(StageSettings):

@@ -31,11 +31,7 @@ def as_begun_with(recipe: Recipe) -> Recipe:
     if recipe.init is None:
         return recipe
     source = read_config(recipe.init)
-    trunk = {
-        "name": source.trunk.name,
-        "batchnorm": "folded" if source.trunk.folded else "frozen",
-        "branches": source.trunk.branches,
-    }
+    trunk = {"name": source.trunk.name, "batchnorm": "folded" if source.trunk.folded else "frozen"}
     changes: dict[str, BaseModel] = {
         "trunk": _completed(recipe.trunk, trunk),
         "preprocessing": _completed(recipe.preprocessing, source.preprocessing.model_dump()),
@@ -70,8 +66,8 @@ def carry_over(model: CnnRnn, config: ModelConfig, folder: Path, *, decoders: bo
     source = read_config(folder)
     if source.trunk != config.trunk:
         raise SemregError(
-            f"--init needs a model with the trunk {config.trunk}, {str(folder)!r} has {source.trunk}: "
-            "leave trunk.name, trunk.branches and trunk.batchnorm out of the recipe, or set them as it has them"
+            f"--init needs a model with the trunk {_trunk(config)}, {str(folder)!r} has {_trunk(source)}: "
+            "leave trunk.name and trunk.batchnorm out of the recipe, or set them as it has them"
         )
     weights = {name: value.float() for name, value in read_weights_as_saved(folder).items()}
     own = model.state_dict()
@@ -149,3 +145,7 @@ def _rows(own: Tensor, other: Tensor, pairs: Sequence[tuple[int, int]]) -> Tenso
 
 def _columns(own: Tensor, other: Tensor, pairs: Sequence[tuple[int, int]]) -> Tensor:
     return _rows(own.movedim(-1, 0), other.movedim(-1, 0), pairs).movedim(0, -1)
+
+
+def _trunk(config: ModelConfig) -> str:
+    return config.trunk.name + ("" if config.trunk.folded else " with batch normalisation")

@@ -88,7 +88,8 @@ class Concepts(_Vision):
     def begin(self) -> None:
         """Give the trunk a share of its ImageNet weights back."""
         if self.settings.restore:
-            first = build_trunk(pretrained=True, **self.setting.recipe.trunk.config().model_dump())
+            trunk = self.setting.recipe.trunk
+            first = build_trunk(trunk.name, pretrained=True, folded=trunk.batchnorm == "folded")
             blend(self.model.trunk, first, self.settings.restore)
 
     def examples(self) -> int:
