@@ -28,6 +28,7 @@ from torch import Tensor
 from semreg.annotator import Annotator
 from semreg.data.records import Record, of_split, read_records
 from semreg.evaluation import mean_average_precision, tagging_scores
+from semreg.model.cnn_rnn import CnnRnn
 from semreg.model_folder import DEFAULT_MODEL, load_model
 from semreg.training.corrections import learn_corrections
 
@@ -64,14 +65,14 @@ def measure(new: Path, old: Path) -> dict[str, Any]:
     pool = draw.sample(of_split(read_records(new), "train"), POOL)
     own = of_split(read_records(old), "test")[:500]
     seen, judged, kept = (look(annotator, each) for each in (pool, of_split(read_records(new), "test"), own))
-    layer = annotator.model.semantic
 
-    def scores(layer: torch.nn.Module, features: Tensor) -> np.ndarray:
+    def scores(model: CnnRnn, features: Tensor) -> np.ndarray:
         with torch.no_grad():
-            return layer(features).sigmoid().numpy()
+            return torch.cat([model.recognise(some).concepts for some in features.split(500)]).numpy()
 
-    above = scores(layer, seen[0]) >= thresholds
-    before, before_kept = scores(layer, judged[0]), scores(layer, kept[0])
+    old_model = annotator.model
+    above = scores(old_model, seen[0]) >= thresholds
+    before, before_kept = scores(old_model, judged[0]), scores(old_model, kept[0])
     rows = []
     with tempfile.TemporaryDirectory() as work:
         for k, name in enumerate(annotator.concepts):
@@ -81,7 +82,7 @@ def measure(new: Path, old: Path) -> dict[str, Any]:
             folder = Path(work) / str(k)
             write(folder, annotator, [(pool[i], above[i], bool(seen[1][i, k])) for i in wrong], k)
             model, _ = load_model(learn_corrections(DEFAULT_MODEL, folder, Path(work) / f"run{k}"))
-            after, after_kept = scores(model.semantic, judged[0]), scores(model.semantic, kept[0])
+            after, after_kept = scores(model, judged[0]), scores(model, kept[0])
             cut, one = slice(k, k + 1), judged[1][:, k : k + 1]
             others = [c for c in range(len(thresholds)) if c != k]
             rows.append(

@@ -30,7 +30,7 @@ class Options:
     batch_size: int = 16
     must: tuple[str, ...] = ()
     never: tuple[str, ...] = ()
-    emphasis: float = 2.0
+    emphasis: float = 1.75
 
     def __post_init__(self) -> None:
         if self.min_score is not None and not 0 <= self.min_score <= 1:
@@ -40,7 +40,7 @@ class Options:
         if self.batch_size < 1:
             raise SemregError(f"batch_size must be at least 1, is {self.batch_size}: 16 is usual")
         if not 1 <= self.emphasis <= 10:
-            raise SemregError(f"emphasis must lie in 1..10, is {self.emphasis}: 2 is usual")
+            raise SemregError(f"emphasis must lie in 1..10, is {self.emphasis}: 1.75 is usual")
         for name in ("must", "never"):
             words = getattr(self, name)
             if isinstance(words, str) or not all(isinstance(word, str) and word.strip() for word in words):
