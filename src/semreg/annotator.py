@@ -218,7 +218,7 @@ class Annotator:
 
     def _captions(self, encoding: Encoding, options: Options, rules: Wording) -> Hypotheses:
         beams, chosen, consensus = self.beams(options), self.config.consensus, self.model.consensus
-        if chosen is None or consensus is None or not chosen.weight:
+        if chosen is None or consensus is None or not chosen.weight or beams == 1:
             return self._search("caption", encoding, beams, options.n_best, rules)
         found = self._search("caption", encoding, beams, beams, rules)
         return found.ranked(chosen.weight * consensus(encoding.concepts, found.tokens), options.n_best)

@@ -123,11 +123,15 @@ class Consensus(nn.Module):
         offset = (torch.arange(pictures, device=near.device) * (total + 1))[:, None]
         asked = torch.where(known, place, total).view(pictures, -1) + offset  # n-grams, told apart by picture
         wanted, where = torch.unique(asked, return_inverse=True)
-        told = (phrases.place[near].view(pictures, -1) + offset).flatten()  # (B * k * C * T')
+        asked_by_any = torch.zeros(total + 1, dtype=torch.bool, device=near.device)
+        asked_by_any[place[known]] = True
+        places = phrases.place[near]  # (B, k, C * T')
+        row, neighbour, column = asked_by_any[places].nonzero(as_tuple=True)  # few are, and only these are looked for
+        told = places[row, neighbour, column] + row * (total + 1)
         found = torch.searchsorted(wanted, told).clamp(max=len(wanted) - 1)
-        meant = (wanted[found] == told) & (told % (total + 1) != total)
+        weight_told = phrases.weight[near[row, neighbour], column]
         sums = torch.zeros(len(wanted), device=near.device)
-        sums.index_add_(0, found[meant], phrases.weight[near].flatten()[meant])
+        sums.index_add_(0, found, torch.where(wanted[found] == told, weight_told, 0.0))  # not by another picture alone
         return (sums[where].view(pictures, count, -1) * weight).sum(2)
 
     def _phrases(self) -> list[_Phrases]:
@@ -145,7 +149,7 @@ class Consensus(nn.Module):
         frequency = torch.bincount(places[first], minlength=len(keys)).clamp(min=1)
         idf = (written / frequency).log().float()
         weight = _weights(runs, there, F.pad(idf, (0, 1))[places])
-        return _Phrases(keys, idf, places.flatten(1), weight.flatten(1))
+        return _Phrases(keys, idf, places.flatten(1).int(), weight.flatten(1))
 
     def _key(self, concepts: Tensor) -> Tensor:
         return F.normalize((_log_odds(concepts) - self.centre) @ self.projection, dim=1)
