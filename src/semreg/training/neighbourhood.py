@@ -34,7 +34,7 @@ def meet_neighbours(model: CnnRnn, setting: Setting) -> None:
     wanted, neighbours = setting.recipe.neighbours, model.neighbours
     if wanted is None or neighbours is None or bool(neighbours.packed.any()):
         return
-    seen = encode(model, setting.train, setting, "the training pictures", False, keep=True)
+    seen = encode(model, setting.train, setting, "the training pictures", keep=True)
     neighbours.remember(seen.features, setting.train.truth.to(setting.device), wanted.whiten)
     seen = encode(model, setting.validation, setting, "the validation pictures", keep=True)
 
