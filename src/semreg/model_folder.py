@@ -15,7 +15,7 @@ from torch import Tensor
 from semreg.concept_scale import ConceptScale
 from semreg.data.concepts import Concepts
 from semreg.data.images import Preprocessing
-from semreg.data.vocabulary import SPECIAL, Vocabulary
+from semreg.data.vocabulary import PADDING, SPECIAL, Vocabulary
 from semreg.errors import SemregError
 from semreg.files import atomic_write
 from semreg.model.cnn_rnn import CnnRnn
@@ -223,7 +223,7 @@ def build_model(config: ModelConfig, *, pretrained: bool = False) -> CnnRnn:
         caption = config.decoders["caption"]
         sizes = config.consensus.model_dump(exclude={"weight"})
         words = len(SPECIAL) + len(caption.words)
-        consensus = Consensus(concepts=len(concepts), length=caption.max_length, words=words, **sizes)
+        consensus = Consensus(concepts=len(concepts), length=caption.max_length, words=words, padding=PADDING, **sizes)
     return CnnRnn(trunk, len(concepts), decoders, neighbours=neighbours, consensus=consensus)
 
 

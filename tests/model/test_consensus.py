@@ -28,7 +28,7 @@ def words(row: torch.Tensor) -> list[int]:
 def consensus() -> Consensus:
     generator = torch.Generator().manual_seed(0)
     seen = torch.rand(N, K, generator=generator)
-    made = Consensus(N, K, C, T, WORDS, size=4, neighbours=N)
+    made = Consensus(N, K, C, T, WORDS, PADDING, size=4, neighbours=N)
     captions = some_captions(generator, (N, C))
     captions[3, 1] = PADDING  # a picture with one caption
     made.remember(seen, captions)
@@ -53,7 +53,7 @@ def test_only_those_who_see_the_same_are_asked() -> None:
     seen = torch.eye(K)[torch.arange(N) % K] * 0.9 + 0.05
     captions = torch.full((N, 1, T), PADDING)
     captions[:, 0, :3] = (FIRST + torch.arange(N) % K)[:, None]  # pictures of one concept have one caption
-    made = Consensus(N, K, 1, T, WORDS, size=K, neighbours=N // K)
+    made = Consensus(N, K, 1, T, WORDS, PADDING, size=K, neighbours=N // K)
     made.remember(seen, captions)
     candidates = captions[:K, 0][None].expand(K, -1, -1)
     agreed = made(seen[:K], candidates)
@@ -70,7 +70,7 @@ def test_nobody_votes_for_himself(consensus: Consensus) -> None:
 
 
 def test_saved_in_half_precision_it_says_nearly_the_same(consensus: Consensus) -> None:
-    again = Consensus(N, K, C, T, WORDS, size=4, neighbours=N)
+    again = Consensus(N, K, C, T, WORDS, PADDING, size=4, neighbours=N)
     state = {n: v.half() if v.is_floating_point() else v for n, v in consensus.state_dict().items()}
     again.load_state_dict(state)
     generator = torch.Generator().manual_seed(2)
@@ -79,7 +79,7 @@ def test_saved_in_half_precision_it_says_nearly_the_same(consensus: Consensus) -
 
 
 def test_a_caption_of_unknown_words_agrees_with_nobody(consensus: Consensus) -> None:
-    fresh = Consensus(N, K, C, T, WORDS + 5, size=4, neighbours=N)
+    fresh = Consensus(N, K, C, T, WORDS + 5, PADDING, size=4, neighbours=N)
     fresh.remember(torch.rand(N, K), consensus.captions)
     candidates = torch.full((1, 2, T), PADDING)
     candidates[0, 0, :4] = WORDS + 2

@@ -9,8 +9,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from semreg.data.vocabulary import PADDING
-
 ORDERS = (1, 2, 3, 4)  # lengths of n-grams
 FLOOR = 1e-4  # s_hat is kept this far from 0 and 1 before its log odds are taken
 
@@ -47,6 +45,7 @@ class Consensus(nn.Module):
         captions: C, of each picture at most.
         length: T, words of each at most.
         words: V, with the special tokens.
+        padding: the token that fills captions up.
         size: P, directions of the concepts' log odds that are compared.
         neighbours: how many pictures are asked.
     """
@@ -57,14 +56,22 @@ class Consensus(nn.Module):
     captions: Tensor
 
     def __init__(
-        self, pictures: int, concepts: int, captions: int, length: int, words: int, size: int, neighbours: int
+        self,
+        pictures: int,
+        concepts: int,
+        captions: int,
+        length: int,
+        words: int,
+        padding: int,
+        size: int,
+        neighbours: int,
     ) -> None:
         super().__init__()
-        self.words, self.neighbours = words, min(neighbours, pictures)
+        self.words, self.padding, self.neighbours = words, padding, min(neighbours, pictures)
         self.register_buffer("centre", torch.zeros(concepts))
         self.register_buffer("projection", torch.zeros(concepts, size))
         self.register_buffer("keys", torch.zeros(pictures, size))
-        self.register_buffer("captions", torch.full((pictures, captions, length), PADDING, dtype=torch.int16))
+        self.register_buffer("captions", torch.full((pictures, captions, length), padding, dtype=torch.int16))
         self._known: list[_Phrases] | None = None
 
     @torch.no_grad()
@@ -104,7 +111,7 @@ class Consensus(nn.Module):
             known = (own >= 0).nonzero()[:, 0]
             likeness[known, own[known]] = -torch.inf
         near = likeness.topk(self.neighbours, 1).indices  # (B, k)
-        written = (self.captions[near][..., 0] != PADDING).sum((1, 2)).clamp(min=1)  # (B,) captions that are asked
+        written = (self.captions[near][..., 0] != self.padding).sum((1, 2)).clamp(min=1)  # (B,) captions that are asked
         agreed = torch.zeros(candidates.shape[:2], device=candidates.device)
         for order, phrases in zip(ORDERS, self._phrases(), strict=True):
             agreed += self._agreement(order, phrases, near, candidates)
@@ -114,7 +121,7 @@ class Consensus(nn.Module):
         """The sum of the neighbours' cosines with each candidate, for n-grams of one length: (B, n)."""
         pictures, count = candidates.shape[:2]
         total = len(phrases.keys)
-        runs, there = _runs(candidates, order, self.words)  # (B, n, T'): the candidates' n-grams
+        runs, there = _runs(candidates, order, self.words, self.padding)  # (B, n, T'): the candidates' n-grams
         place = torch.searchsorted(phrases.keys, runs).clamp(max=max(0, total - 1))
         known = there & (phrases.keys[place] == runs) if total else torch.zeros_like(there)
         rarest = math.log(max(2, len(self.captions)))
@@ -140,12 +147,12 @@ class Consensus(nn.Module):
         return self._known
 
     def _count(self, order: int) -> _Phrases:
-        runs, there = _runs(self.captions.long(), order, self.words)  # (N, C, T')
+        runs, there = _runs(self.captions.long(), order, self.words, self.padding)  # (N, C, T')
         keys, place = torch.unique(runs[there], return_inverse=True)
         first = there & (_repeats(runs, there, earlier=True) == 0)
         places = torch.full_like(runs, len(keys))
         places[there] = place
-        written = (self.captions[..., 0] != PADDING).sum()
+        written = (self.captions[..., 0] != self.padding).sum()
         frequency = torch.bincount(places[first], minlength=len(keys)).clamp(min=1)
         idf = (written / frequency).log().float()
         weight = _weights(runs, there, F.pad(idf, (0, 1))[places])
@@ -163,13 +170,13 @@ def _log_odds(concepts: Tensor) -> Tensor:
     return concepts.float().clamp(FLOOR, 1 - FLOOR).logit()
 
 
-def _runs(tokens: Tensor, order: int, words: int) -> tuple[Tensor, Tensor]:
+def _runs(tokens: Tensor, order: int, words: int, padding: int) -> tuple[Tensor, Tensor]:
     """Each run of `order` words as one number, and whether there is one: (..., T') twice."""
     if tokens.shape[-1] < order:
-        tokens = F.pad(tokens, (0, order - tokens.shape[-1]), value=PADDING)
+        tokens = F.pad(tokens, (0, order - tokens.shape[-1]), value=padding)
     windows = tokens.long().unfold(-1, order, 1)
     powers = words ** torch.arange(order, device=tokens.device)
-    return (windows * powers).sum(-1), (windows != PADDING).all(-1)
+    return (windows * powers).sum(-1), (windows != padding).all(-1)
 
 
 def _repeats(runs: Tensor, there: Tensor, earlier: bool = False) -> Tensor:
