@@ -71,7 +71,8 @@ class Consensus(nn.Module):
         self.register_buffer("centre", torch.zeros(concepts))
         self.register_buffer("projection", torch.zeros(concepts, size))
         self.register_buffer("keys", torch.zeros(pictures, size))
-        self.register_buffer("captions", torch.full((pictures, captions, length), padding, dtype=torch.int16))
+        tokens = torch.int16 if words <= torch.iinfo(torch.int16).max else torch.int32
+        self.register_buffer("captions", torch.full((pictures, captions, length), padding, dtype=tokens))
         self._known: list[_Phrases] | None = None
 
     @torch.no_grad()
@@ -95,21 +96,17 @@ class Consensus(nn.Module):
         self._known = None
 
     @torch.no_grad()
-    def forward(self, concepts: Tensor, candidates: Tensor, own: Tensor | None = None) -> Tensor:
+    def forward(self, concepts: Tensor, candidates: Tensor) -> Tensor:
         """How much the neighbours agree with each caption.
 
         Args:
             concepts: s_hat, (B, K).
             candidates: tokens of n captions of each picture, (B, n, T), padded.
-            own: see `semreg.model.neighbours.Neighbours`.
 
         Returns:
             (B, n), 0..1.
         """
         likeness = self._key(concepts) @ self.keys.T
-        if own is not None:
-            known = (own >= 0).nonzero()[:, 0]
-            likeness[known, own[known]] = -torch.inf
         near = likeness.topk(self.neighbours, 1).indices  # (B, k)
         written = (self.captions[near][..., 0] != self.padding).sum((1, 2)).clamp(min=1)  # (B,) captions that are asked
         agreed = torch.zeros(candidates.shape[:2], device=candidates.device)

@@ -21,7 +21,7 @@ def model_card(recipe: Recipe, config: ModelConfig, result: dict[str, Any] | Non
         config: of the finished model.
         result: of `evaluate` on the test split, or None where there was none.
     """
-    training, n, c = config.training, config.neighbours, config.consensus
+    training, asked, judges = config.training, config.neighbours, config.consensus
     forms = " and ".join(FORM_NAMES[form] for form in config.decoders)
     interfaces = ", ".join(sorted({decoder.interface for decoder in config.decoders.values()}))
     lines = [
@@ -39,8 +39,16 @@ def model_card(recipe: Recipe, config: ModelConfig, result: dict[str, Any] | Non
         f"- Trunk: {config.trunk.name} at {config.preprocessing.size} pixels, from ImageNet weights."
         if recipe.trunk.pretrained
         else f"- Trunk: {config.trunk.name} at {config.preprocessing.size} pixels, from random weights.",
-        *([f"- Captions are judged by those of {c.pictures} training pictures, which it remembers."] if c else []),
-        *([f"- Neighbours: {n.pictures} training pictures, {n.size} numbers and the concepts of each."] if n else []),
+        *(
+            [f"- Captions are judged by those of {judges.pictures} training pictures, which it holds."]
+            if judges
+            else []
+        ),
+        *(
+            [f"- Neighbours: {asked.pictures} training pictures, {asked.size} numbers and concepts of each."]
+            if asked
+            else []
+        ),
         f"- Interface between CNN and RNN: {interfaces}.",
         *(f"- {form}: LSTM {d.hidden}, {len(d.words)} words or labels." for form, d in config.decoders.items()),
         "",

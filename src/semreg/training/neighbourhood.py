@@ -19,7 +19,7 @@ SHARES = (0.25, 0.5, 0.75, 1.0, 1.5)
 WEIGHTS = (0.0, 0.3, 1.0, 3.0)
 
 
-def is_time(recipe: Recipe, stage: int) -> bool:
+def cnn_has_learnt(recipe: Recipe, stage: int) -> bool:
     """Whether the CNN stays as it is from this stage on."""
     return not any(isinstance(later, VisionSettings) for later in recipe.stages[stage:])
 

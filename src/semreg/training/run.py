@@ -47,7 +47,7 @@ from semreg.training.cross_fitting import (
 from semreg.training.examples import Examples
 from semreg.training.log import LOG, RunLog
 from semreg.training.loop import Interrupted, Trainer
-from semreg.training.neighbourhood import choose_weight, is_time, meet_neighbours, remember_captions
+from semreg.training.neighbourhood import choose_weight, cnn_has_learnt, meet_neighbours, remember_captions
 from semreg.training.preparation import prepare_data, readable, split_records
 from semreg.training.recipe import LanguageStage, Recipe, load_recipe, save_recipe
 from semreg.training.refit import first_recipe, second_recipe, with_choices
@@ -247,7 +247,7 @@ def _taught(trainer: Trainer, setting: Setting, progress: Progress, states: dict
     """The stages that are still to come, one after another; where that leads."""
     while progress.stage < len(setting.recipe.stages):
         began = time.monotonic()
-        if is_time(setting.recipe, progress.stage):
+        if cnn_has_learnt(setting.recipe, progress.stage):
             meet_neighbours(trainer.model, setting)
         stage = prepare_stage(progress.stage, setting, trainer.model)
         progress.seconds += time.monotonic() - began
