@@ -22,9 +22,9 @@ from semreg.model.cnn_rnn import CnnRnn
 from semreg.model.consensus import Consensus
 from semreg.model.decoder import Decoder
 from semreg.model.efficientnet_lite import EfficientNetLite
-from semreg.model.interfaces import INTERFACES, SemanticInterface
+from semreg.model.interfaces import INTERFACES, Interface, SemanticInterface
 from semreg.model.neighbours import Neighbours
-from semreg.model.trunks import build_trunk
+from semreg.model.trunks import SideBySide, TimmTrunk, build_trunk
 
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 REPLAY = "replay.safetensors"  # features of some training pictures: only learning from corrections needs them
@@ -40,16 +40,36 @@ class _Settings(BaseModel):
 
 
 class TrunkConfig(_Settings):
-    """Which CNN, and whether its batch normalisation is folded into the convolutions."""
+    """Which CNN, and whether its batch normalisation is folded into the convolutions.
+
+    Attributes:
+        beside: others that look too, as ImageNet made them: see `semreg.model.trunks.SideBySide`.
+    """
 
     name: str = "lite0"
     folded: bool = True
+    beside: tuple[str, ...] = ()
+
+    def build(self, *, pretrained: bool = False) -> EfficientNetLite | TimmTrunk | SideBySide:
+        """The modules, with ImageNet's weights or with random ones."""
+        trunk = build_trunk(self.name, pretrained=pretrained, folded=self.folded)
+        if not self.beside:
+            return trunk
+        return SideBySide(trunk, [build_trunk(name, pretrained=pretrained, folded=True) for name in self.beside])
 
 
 class NeighboursConfig(_Settings):
-    """The concept layer's second witness: see `semreg.model.neighbours`."""
+    """The concept layer's second witness: see `semreg.model.neighbours`.
+
+    Attributes:
+        pictures: that it learnt from, and remembers.
+        strangers: pictures of nothing that it remembers beside them: see `semreg.data.strangers`.
+        size: numbers of each that are kept.
+        temperature: of the votes.
+    """
 
     pictures: Annotated[int, Field(ge=1)]
+    strangers: Annotated[int, Field(ge=0)] = 0
     size: Annotated[int, Field(ge=1)]
     temperature: Annotated[float, Field(gt=0)]
 
@@ -133,6 +153,8 @@ class ModelConfig(_Settings):
         concept_scale: fitted on validation data; None where the concept layer's own values are shown.
         neighbours: training pictures that the concept layer asks; None for a layer by itself.
         consensus: captions of training pictures that choose among those that are found; None for the likeliest.
+        caution: what it counts in a caption's rank, beside the mean log-probability of its tokens, that all concepts it
+            speaks of are there: see `semreg.decoding.caution`.
         beams: width of the search that scores and thresholds were chosen with, and that it is used with.
         training: what it was trained on and how, and the figures seen; for people, not read by the program.
     """
@@ -151,6 +173,7 @@ class ModelConfig(_Settings):
     consensus: ConsensusConfig | None = None
     decoders: dict[Form, DecoderConfig]
     tag_score: TagScoreConfig | None = None
+    caution: Annotated[float, Field(ge=0)] = 0.0
     beams: Annotated[int, Field(ge=1, le=100)] = 3
     training: dict[str, Any] = Field(default_factory=dict)
 
@@ -194,6 +217,12 @@ class ModelConfig(_Settings):
         """The words or labels of one decoder."""
         return Vocabulary(self.decoders[form].words)
 
+    def concept_of_token(self, form: Form) -> Tensor:
+        """For each token of one decoder the concept that it names, or -1, (V,); empty without that decoder."""
+        if form not in self.decoders:
+            return torch.zeros(0, dtype=torch.long)
+        return torch.tensor([-1] * len(SPECIAL) + self.concept_vocabulary().of_token(self.decoders[form].words))
+
 
 def _each(threshold: float | tuple[float, ...], count: int) -> tuple[float, ...]:
     if isinstance(threshold, float):
@@ -203,44 +232,52 @@ def _each(threshold: float | tuple[float, ...], count: int) -> tuple[float, ...]
     return threshold
 
 
-def build_model(config: ModelConfig, *, pretrained: bool = False) -> CnnRnn:
+def build_model(config: ModelConfig, *, pretrained: bool = False, alone: bool = False) -> CnnRnn:
     """Build the modules that a configuration describes, with random weights.
 
     Args:
         config: the description.
         pretrained: give the trunk its ImageNet weights.
+        alone: leave out what comes when the CNN has learnt: the trunks beside it, neighbours, consensus.
     """
-    trunk = build_trunk(config.trunk.name, pretrained=pretrained, folded=config.trunk.folded)
-    concepts = config.concept_vocabulary()
-    decoders: dict[str, Decoder] = {
-        form: _build_decoder(decoder, concepts, trunk.feature_size) for form, decoder in config.decoders.items()
-    }
-    neighbours = None
-    if config.neighbours is not None:
-        neighbours = Neighbours(features=trunk.feature_size, concepts=len(concepts), **config.neighbours.model_dump())
-    consensus = None
-    if config.consensus is not None:
-        caption = config.decoders["caption"]
-        sizes = config.consensus.model_dump(exclude={"weight"})
-        words = len(SPECIAL) + len(caption.words)
-        consensus = Consensus(concepts=len(concepts), length=caption.max_length, words=words, padding=PADDING, **sizes)
-    return CnnRnn(trunk, len(concepts), decoders, neighbours=neighbours, consensus=consensus)
+    trunk = config.trunk.build(pretrained=pretrained)
+    decoders: dict[str, Decoder] = {form: _build_decoder(config, form, trunk.feature_size) for form in config.decoders}
+    if isinstance(trunk, SideBySide) and alone:
+        trunk = trunk.taught
+    neighbours = None if alone else build_neighbours(config, trunk.feature_size)
+    consensus = None if alone else build_consensus(config)
+    return CnnRnn(trunk, len(config.concepts), decoders, neighbours=neighbours, consensus=consensus)
 
 
-def _build_decoder(config: DecoderConfig, concepts: Concepts, features: int) -> Decoder:
-    sizes = (config.embedding, config.hidden, config.every_step)
-    vocabulary = Vocabulary(config.words)
-    if config.interface == "semantic":
-        of_token = torch.tensor([-1] * (len(vocabulary) - len(config.words)) + concepts.of_token(config.words))
-        interface = SemanticInterface(len(concepts), *sizes, concept_of_token=of_token if config.evidence else None)
-        return Decoder(interface, len(vocabulary), config.embedding, config.hidden, config.dropout)
-    return Decoder(
-        INTERFACES[config.interface](features, *sizes),
-        len(vocabulary),
-        config.embedding,
-        config.hidden,
-        config.dropout,
-    )
+def build_neighbours(config: ModelConfig, features: int) -> Neighbours | None:
+    """The model's neighbours, who remember nothing yet; None where the configuration wants none."""
+    if config.neighbours is None:
+        return None
+    chosen = config.neighbours
+    pictures = chosen.pictures + chosen.strangers
+    return Neighbours(pictures, features, len(config.concepts), chosen.size, chosen.temperature)
+
+
+def build_consensus(config: ModelConfig) -> Consensus | None:
+    """What judges the model's captions, and remembers none yet; None where the configuration wants none."""
+    if config.consensus is None:
+        return None
+    caption = config.decoders["caption"]
+    words = len(SPECIAL) + len(caption.words)
+    sizes = config.consensus.model_dump(exclude={"weight"})
+    return Consensus(concepts=len(config.concepts), length=caption.max_length, words=words, padding=PADDING, **sizes)
+
+
+def _build_decoder(config: ModelConfig, form: Form, features: int) -> Decoder:
+    chosen, concepts = config.decoders[form], len(config.concepts)
+    sizes = (chosen.embedding, chosen.hidden, chosen.every_step)
+    interface: Interface
+    if chosen.interface == "semantic":
+        of_token = config.concept_of_token(form) if chosen.evidence else None
+        interface = SemanticInterface(concepts, *sizes, concept_of_token=of_token)
+    else:
+        interface = INTERFACES[chosen.interface](features, *sizes)
+    return Decoder(interface, len(config.vocabulary(form)), chosen.embedding, chosen.hidden, chosen.dropout)
 
 
 def save_model(model: CnnRnn, config: ModelConfig, folder: Path, *, card: str, half: bool = True) -> None:
@@ -305,7 +342,7 @@ def load_model(folder: Path) -> tuple[CnnRnn, ModelConfig]:
     config = read_config(folder)
     model = build_model(config)
     model.load_state_dict(read_weights(folder, model.state_dict()))
-    if not config.trunk.folded and isinstance(model.trunk, EfficientNetLite):
+    if not config.trunk.folded and not isinstance(model.trunk, TimmTrunk):
         model.trunk.fold()
     return model.eval(), config
 

@@ -27,7 +27,8 @@ def info(model: ModelOption = None) -> None:
     typer.echo(f"{config.name}@{fingerprint(folder)}")
     typer.echo(f"folder     {folder}")
     typer.echo(f"weights    {(folder / WEIGHTS).stat().st_size / 1e6:.1f} MB")
-    typer.echo(f"trunk      {config.trunk.name}, {config.preprocessing.size} pixels")
+    beside = "".join(f", beside it {name}" for name in config.trunk.beside)
+    typer.echo(f"trunk      {config.trunk.name}, {config.preprocessing.size} pixels{beside}")
     typer.echo(f"concepts   {len(config.concepts)}")
     if config.neighbours is not None:
         typer.echo(f"neighbours {config.neighbours.pictures} training pictures, {config.neighbours.size} numbers each")

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from semreg.model.efficientnet_lite import EfficientNetLite
     from semreg.model.neighbours import Neighbours
     from semreg.model.orders import Arrange
-    from semreg.model.trunks import TimmTrunk
+    from semreg.model.trunks import SideBySide, TimmTrunk
 
 PRIOR = 0.01  # what the concept layer says of every concept before it has learnt anything
 
@@ -76,7 +76,7 @@ class CnnRnn(nn.Module):
 
     def __init__(
         self,
-        trunk: EfficientNetLite | TimmTrunk,
+        trunk: EfficientNetLite | TimmTrunk | SideBySide,
         concepts: int,
         decoders: Mapping[str, Decoder],
         dropout: float = 0.2,

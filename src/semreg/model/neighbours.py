@@ -21,7 +21,7 @@ class Neighbours(nn.Module):
     times `share`, are added to the layer's own.
 
     Args:
-        pictures: N.
+        pictures: N, with the strangers among them.
         features: D, of phi(I).
         concepts: K.
         size: P, directions that are kept.
@@ -45,13 +45,14 @@ class Neighbours(nn.Module):
         self._unpacked: tuple[Tensor, Tensor] | None = None
 
     @torch.no_grad()
-    def remember(self, features: Tensor, truth: Tensor, whiten: float) -> None:
+    def remember(self, features: Tensor, truth: Tensor, whiten: float, strangers: Tensor | None = None) -> None:
         """Take in the training pictures.
 
         Args:
             features: phi(I), (N, D).
             truth: s, (N, K), 0 or 1.
             whiten: 0 leaves the directions their variances, 1 makes them equal.
+            strangers: phi of pictures that show none of the concepts, (M, D); N + M are remembered.
         """
         self.centre.copy_(features.mean(0))
         centred = (features - self.centre).double()
@@ -59,6 +60,9 @@ class Neighbours(nn.Module):
         kept = min(self.projection.shape[1], int((variances > 1e-6 * variances[-1]).sum()))
         scale = variances.flip(0)[:kept] ** (whiten / 2)
         self.projection.zero_()[:, :kept] = directions.flip(1)[:, :kept] / scale
+        if strangers is not None:
+            features = torch.cat([features, strangers])
+            truth = F.pad(truth, (0, 0, 0, len(strangers)))
         self.keys.copy_(self._key(features))
         bits = F.pad(truth > 0.5, (0, 8 * self.packed.shape[1] - truth.shape[1])).view(len(truth), -1, 8)
         self.packed.copy_((bits.to(torch.uint8) << torch.arange(8, device=bits.device, dtype=torch.uint8)).sum(2))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol, cast
 
 import torch
@@ -87,6 +88,48 @@ class TimmTrunk(nn.Module):
         return cast(Tensor, self.network((pictures.to(dtype) - self.mean) / self.deviation))
 
 
+class SideBySide(nn.Module):
+    """A trunk that has been taught, and others as ImageNet made them; phi(I) is the features of all, side by side.
+
+    Teaching a few thousand pictures to a trunk makes it unlearn much of what a million have taught it. One that was
+    left alone still sees it, and another architecture sees other things: they err in different places.
+
+    Args:
+        taught: the trunk that learns; its parts are the parts of this one.
+        others: look at the same pictures, of the taught trunk's size.
+    """
+
+    def __init__(self, taught: EfficientNetLite | TimmTrunk, others: Sequence[EfficientNetLite | TimmTrunk]) -> None:
+        super().__init__()
+        self.taught, self.others = taught, nn.ModuleList(others)
+        self.image_size = taught.image_size
+        self.feature_size = taught.feature_size + sum(other.feature_size for other in others)
+
+    def parts(self) -> list[nn.Module]:
+        """The taught trunk's."""
+        return self.taught.parts()
+
+    def lower(self, pictures: Tensor, parts: int) -> Tensor:
+        """Not for these: the trunk that is taught is run in two halves while it is alone.
+
+        Raises:
+            SemregError: always.
+        """
+        raise SemregError("trunks side by side cannot be run in two halves: teach the one before the others come")
+
+    upper = lower
+
+    def fold(self) -> SideBySide:
+        """Fold the taught trunk's batch normalisation; the others have none."""
+        if isinstance(self.taught, EfficientNetLite):
+            self.taught.fold()
+        return self
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """Map pictures (B, 3, S, S), 0..255 in RGB, to features phi(I) (B, D), the taught trunk's first."""
+        return torch.cat([self.taught(pictures), *(other(pictures) for other in self.others)], dim=1)
+
+
 def build_trunk(name: str, *, pretrained: bool = False, folded: bool = False) -> EfficientNetLite | TimmTrunk:
     """Build a trunk by name.
 
@@ -107,7 +150,7 @@ def build_trunk(name: str, *, pretrained: bool = False, folded: bool = False) ->
     return trunk.fold() if folded else trunk
 
 
-def freeze(trunk: EfficientNetLite | TimmTrunk, parts: int) -> None:
+def freeze(trunk: Trunk, parts: int) -> None:
     """Keep the first `parts` parts of a trunk from learning, and let the rest learn.
 
     Raises:

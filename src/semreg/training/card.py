@@ -39,6 +39,7 @@ def model_card(recipe: Recipe, config: ModelConfig, result: dict[str, Any] | Non
         f"- Trunk: {config.trunk.name} at {config.preprocessing.size} pixels, from ImageNet weights."
         if recipe.trunk.pretrained
         else f"- Trunk: {config.trunk.name} at {config.preprocessing.size} pixels, from random weights.",
+        *([f"- Beside it, as ImageNet made them: {', '.join(config.trunk.beside)}."] if config.trunk.beside else []),
         *(
             [f"- Captions are judged by those of {judges.pictures} training pictures, which it holds."]
             if judges

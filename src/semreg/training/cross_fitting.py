@@ -34,7 +34,7 @@ def fold_recipe(recipe: Recipe, number: int) -> Recipe:
     """The recipe of the run that leaves out fold `number`: the stages that teach the CNN before any decoder."""
     count = next(i for i, stage in enumerate(recipe.stages) if not isinstance(stage, VisionSettings))
     data = recipe.data.model_copy(update={"leave_out": number, "test": None})
-    return recipe.model_copy(update={"data": data, "stages": recipe.stages[:count], "neighbours": None})
+    return recipe.model_copy(update={"data": data, "stages": recipe.stages[:count], "neighbours": None, "beside": None})
 
 
 def fold_of(count: int, recipe: Recipe, number: int) -> list[int]:

@@ -35,6 +35,7 @@ def look(
     seed: int = 0,
     workers: int = 0,
     cache: Path | None = None,
+    memory: dict[str, Tensor] | None = None,
     together: bool = False,
 ) -> Tensor:
     """Features phi(I) of N pictures, (N, D), as the model stands.
@@ -51,6 +52,7 @@ def look(
         seed: of the augmentation.
         workers: processes that decode.
         cache: a folder; what was seen with the same weights in the same files is read from it, or put there.
+        memory: what this run has seen already, by the same facts; what is new is added to it.
         together: all processes of a run call this; each looks at its share of the pictures, and has all features.
     """
     model.eval()
@@ -59,12 +61,14 @@ def look(
     device = next(model.parameters()).device
     facts = () if augmentation is None else (augmentation, view, seed)
     name = fingerprint([model.trunk], paths, preprocessing, mirror, *facts)
+    if memory is not None and name in memory:
+        return memory[name]
     kept = None if cache is None else cache / f"features-{name}.safetensors"
     known = None if kept is None else _read(kept)
     if kept is not None and shared and not _all(known is not None, device):
         known = None  # written by another run just now: all look, or none does
     if known is not None:
-        return known.to(device)
+        return _remembered(known.to(device), name, memory)
     keys = [[(view, index) for _, index in batch] for batch in in_order(len(paths), BATCH)][rank::processes]
     log.start_bar(f"looking at {what}", sum(map(len, keys)))
     features = torch.zeros(len(paths), model.trunk.feature_size, device=device)
@@ -80,6 +84,12 @@ def look(
         kept.parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(kept, binary=True) as file:
             file.write(save({"features": features.cpu()}))
+    return _remembered(features, name, memory)
+
+
+def _remembered(features: Tensor, name: str, memory: dict[str, Tensor] | None) -> Tensor:
+    if memory is not None:
+        memory[name] = features
     return features
 
 

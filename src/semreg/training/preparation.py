@@ -80,9 +80,10 @@ def prepare_data(
     if "caption" in recipe.forms:
         words = word_vocabulary((text for r in train for text in r.captions), recipe.captions.minimum)
         decoders["caption"] = DecoderConfig(**decoder, words=words.words, max_length=recipe.captions.max_length)
+    beside = recipe.beside.trunks if recipe.beside else ()
     config = ModelConfig(
         name=recipe.name,
-        trunk=TrunkConfig(name=recipe.trunk.name, folded=recipe.trunk.batchnorm == "folded"),
+        trunk=TrunkConfig(name=recipe.trunk.name, folded=recipe.trunk.batchnorm == "folded", beside=beside),
         neighbours=recipe.neighbours.config(len(train) + len(also)) if recipe.neighbours else None,
         preprocessing=recipe.preprocessing,
         concepts=concepts.names,

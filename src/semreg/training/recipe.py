@@ -113,10 +113,13 @@ class CaptionSettings(Settings):
     Attributes:
         minimum: occurrences that a word needs to enter the vocabulary.
         max_length: words in a caption, at most; longer ones are cut when they are taught.
+        caution: what it counts, when one is chosen of those that the search finds, that all concepts it speaks of are
+            there; null takes the most that costs little on the validation pictures: see `semreg.training.caption_rank`.
     """
 
     minimum: Count = 5
     max_length: Count = 20
+    caution: Annotated[float, Field(ge=0)] | None = 0.0
 
 
 class TrunkSettings(Settings):
@@ -135,16 +138,31 @@ class TrunkSettings(Settings):
     batchnorm: Literal["folded", "frozen", "trained"] = "folded"
 
 
+class BesideSettings(Settings):
+    """Trunks that look too, as ImageNet made them, when the taught one has learnt: see `semreg.training.beside`.
+
+    Attributes:
+        trunks: lite0, lite1, lite2 or any timm model.
+        share: what their concept layer counts beside the taught trunk's; null chooses it on the validation pictures.
+    """
+
+    trunks: tuple[str, ...] = Field(min_length=1)
+    share: Annotated[float, Field(ge=0)] | None = None
+
+
 class NeighboursSettings(Settings):
     """Training pictures that the concept layer asks: see `semreg.model.neighbours`.
 
     Attributes:
+        strangers: so many pictures of nothing are remembered too, which vote for no concept: see
+            `semreg.data.strangers`.
         size: directions of the features that are kept.
         temperature: of the votes; the lower, the fewer neighbours count.
         whiten: 0 leaves the directions their variances, 1 makes them equal.
         share: what the neighbours' say counts; null chooses it on the validation pictures.
     """
 
+    strangers: Annotated[int, Field(ge=0)] = 1000
     size: Count = 128
     temperature: Positive = 0.07
     whiten: Share = 0.5
@@ -152,7 +170,9 @@ class NeighboursSettings(Settings):
 
     def config(self, pictures: int) -> NeighboursConfig:
         """What of it a model folder says."""
-        return NeighboursConfig(pictures=pictures, size=self.size, temperature=self.temperature)
+        return NeighboursConfig(
+            pictures=pictures, strangers=self.strangers, size=self.size, temperature=self.temperature
+        )
 
 
 class ConsensusSettings(Settings):
@@ -404,6 +424,7 @@ class Recipe(Settings):
     tags: TagSettings = TagSettings()
     captions: CaptionSettings = CaptionSettings()
     trunk: TrunkSettings = TrunkSettings()
+    beside: BesideSettings | None = None
     neighbours: NeighboursSettings | None = None
     consensus: ConsensusSettings | None = None
     decoder: DecoderSettings = DecoderSettings()
@@ -431,11 +452,12 @@ class Recipe(Settings):
             wanted = ("caption",) if caption_only else getattr(stage, "forms", None) or ()
             if extra := set(wanted) - set(self.forms):
                 raise ValueError(f"stages.{number}.forms names {', '.join(extra)}: add it to forms")
-        if self.neighbours and (late := self._teaches_cnn_late()) is not None:
-            raise ValueError(
-                f"neighbours are remembered when the CNN has learnt, and stages.{late} teaches it when decoders learn "
-                "from it already: leave neighbours out, or that stage"
-            )
+        for group, what in (("beside", "other trunks come"), ("neighbours", "neighbours are remembered")):
+            if getattr(self, group) and (late := self._teaches_cnn_late()) is not None:
+                raise ValueError(
+                    f"{what} when the CNN has learnt, and stages.{late} teaches it when decoders learn from it "
+                    f"already: leave {group} out, or that stage"
+                )
         if self.consensus and "caption" not in self.forms:
             raise ValueError("consensus judges captions, forms names none: add caption to it, or leave consensus out")
         if self.init_trunk < 1 and not self.trunk.pretrained:

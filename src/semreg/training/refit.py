@@ -31,7 +31,7 @@ def second_recipe(recipe: Recipe, first: Path) -> Recipe:
     events = map(json.loads, (first / LOG).read_text(encoding="utf-8").splitlines())
     said = list(events)
     best = {event["stage"]: event["best_epoch"] for event in said if event["event"] == "stage"}
-    shares = [event["share"] for event in said if event["event"] == "neighbours"]
+    shares = {event["event"]: event["share"] for event in said if event["event"] in ("beside", "neighbours")}
     stages = [
         stage.model_copy(update={"epochs": epochs, "keep": "last", "patience": None})
         for number, stage in enumerate(recipe.stages)
@@ -42,15 +42,15 @@ def second_recipe(recipe: Recipe, first: Path) -> Recipe:
             "no stage made anything better, so there is nothing to repeat on all pictures: look at the log"
         )
     changes: dict[str, object] = {"stages": tuple(stages)}
-    if recipe.neighbours and shares:  # the held-out pictures, now learnt from, could no longer choose it
-        changes["neighbours"] = recipe.neighbours.model_copy(update={"share": shares[-1]})
+    for group, share in shares.items():  # the held-out pictures, now learnt from, could no longer choose it
+        changes[group] = getattr(recipe, group).model_copy(update={"share": share})
     return recipe.model_copy(update=changes)
 
 
 def with_choices(config: ModelConfig, first: Path) -> ModelConfig:
     """A configuration with the thresholds and tag scores of the first run's model."""
     chosen = read_config(first)
-    names = ("beams", "concept_threshold", "concept_scale", "tag_score")
+    names = ("beams", "concept_threshold", "concept_scale", "tag_score", "caution")
     changes = {name: getattr(chosen, name) for name in names}
     if config.consensus is not None and chosen.consensus is not None:
         changes["consensus"] = config.consensus.model_copy(update={"weight": chosen.consensus.weight})

@@ -33,7 +33,9 @@ from semreg.model_folder import (
     save_model,
 )
 from semreg.options import Options
+from semreg.training.beside import stand_beside
 from semreg.training.calibration import Counts, calibrated
+from semreg.training.caption_rank import choose_rank
 from semreg.training.card import model_card
 from semreg.training.checkpoint import CHECKPOINT, Progress, load_checkpoint, save_checkpoint
 from semreg.training.cross_fitting import (
@@ -47,7 +49,7 @@ from semreg.training.cross_fitting import (
 from semreg.training.examples import Examples
 from semreg.training.log import LOG, RunLog
 from semreg.training.loop import Interrupted, Trainer
-from semreg.training.neighbourhood import choose_weight, cnn_has_learnt, meet_neighbours, remember_captions
+from semreg.training.neighbourhood import cnn_has_learnt, meet_neighbours, remember_captions
 from semreg.training.preparation import prepare_data, readable, split_records
 from semreg.training.recipe import LanguageStage, Recipe, load_recipe, save_recipe
 from semreg.training.refit import first_recipe, second_recipe, with_choices
@@ -187,7 +189,7 @@ def _run(recipe: Recipe, folder: Path, start: Start | None, first_run: Path | No
             save=save,
             stop_asked=stop_asked,
         )
-        progress = _taught(trainer, setting, progress, states)
+        progress = _taught(trainer, config, setting, progress, states)
         if recipe.data.leave_out:
             if main:
                 save_held_out(model, every, setting, folder, progress.seconds)
@@ -234,7 +236,10 @@ def _model(config: ModelConfig, setting: Setting, weights: dict[str, Any] | None
     """The model as the run finds it: of a checkpoint, of another model, or new."""
     recipe = setting.recipe
     torch.manual_seed(recipe.seed)
-    model = build_model(config, pretrained=recipe.trunk.pretrained and weights is None).to(setting.device)
+    fresh = weights is None
+    met = not fresh and any(name.startswith(("neighbours.", "trunk.taught.")) for name in weights or ())
+    learning = config.model_copy(update={"consensus": None})  # remembered at the very end
+    model = build_model(learning, pretrained=recipe.trunk.pretrained and fresh, alone=not met).to(setting.device)
     model.dropout.p = recipe.trunk.dropout
     if weights is not None:
         _load(model, weights, folder)
@@ -243,21 +248,29 @@ def _model(config: ModelConfig, setting: Setting, weights: dict[str, Any] | None
     return model
 
 
-def _taught(trainer: Trainer, setting: Setting, progress: Progress, states: dict[str, Any]) -> Progress:
+def _taught(
+    trainer: Trainer, config: ModelConfig, setting: Setting, progress: Progress, states: dict[str, Any]
+) -> Progress:
     """The stages that are still to come, one after another; where that leads."""
     while progress.stage < len(setting.recipe.stages):
         began = time.monotonic()
         if cnn_has_learnt(setting.recipe, progress.stage):
-            meet_neighbours(trainer.model, setting)
+            _complete(trainer.model, config, setting)
         stage = prepare_stage(progress.stage, setting, trainer.model)
         progress.seconds += time.monotonic() - began
         trainer.run(stage, progress, states)
         setting.log.event("stage", stage=stage.name, best=progress.best, best_epoch=progress.best_epoch)
         states = {}
         progress = Progress(progress.stage + 1, seconds=progress.seconds, updates=progress.updates)
-    meet_neighbours(trainer.model, setting)
-    remember_captions(trainer.model, setting)
+    _complete(trainer.model, config, setting)
+    remember_captions(trainer.model, config, setting)
     return progress
+
+
+def _complete(model: CnnRnn, config: ModelConfig, setting: Setting) -> None:
+    """What comes when the CNN has learnt: others beside it, and neighbours in the eyes of all of them."""
+    stand_beside(model, setting)
+    meet_neighbours(model, config, setting)
 
 
 def _chosen(model: CnnRnn, config: ModelConfig, setting: Setting) -> ModelConfig:
@@ -267,7 +280,7 @@ def _chosen(model: CnnRnn, config: ModelConfig, setting: Setting) -> ModelConfig
     train = setting.train
     counts = Counts(train.truth.sum(0), None if train.labels is None else train.labels.sum(0))
     config = calibrated(model, config, seen, setting.validation, counts, setting.recipe)
-    return config.model_copy(update={"consensus": choose_weight(model, config, seen, setting)})
+    return choose_rank(model, config, seen, setting)
 
 
 def _remember(model: CnnRnn, setting: Setting, folder: Path) -> None:

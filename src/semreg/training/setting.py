@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -39,6 +39,7 @@ class Setting:
         device: where the model is.
         held_out: logits (N, K) of the concepts in the training pictures and in their mirror images, by CNNs that have
             not learnt from them; empty without cross-fitting.
+        seen: features that the finished CNN has given, so that no stage has to look again.
     """
 
     recipe: Recipe
@@ -50,6 +51,7 @@ class Setting:
     log: RunLog
     device: torch.device
     held_out: tuple[Tensor, ...] = ()
+    seen: dict[str, Tensor] = field(default_factory=dict)
 
     @property
     def preprocessing(self) -> Preprocessing:
@@ -84,12 +86,15 @@ def encode(
         what: they are, for people.
         mirror: the pictures themselves (False), their mirror images (True), or as the model is used (None): the
             average of both where the recipe's preprocessing says so.
-        keep: look into the recipe's cache, and put there what is new: worth while where the CNN no longer changes.
+        keep: look into the run's memory and the recipe's cache, and put there what is new: worth while where the CNN no
+            longer changes.
         augmented: look at an augmented view instead of the pictures as they are: the augmentation, and which view.
         together: all processes of the run call this, and share the work; False where the main one does it alone.
     """
     data, average = setting.recipe.data, setting.recipe.preprocessing.mirror and mirror is None
     options: dict[str, Any] = {"workers": data.workers, "cache": data.cache if keep else None, "together": together}
+    if keep and augmented is None:
+        options["memory"] = setting.seen
     if augmented is not None:
         options |= {"augmentation": augmented[0], "view": augmented[1], "seed": setting.recipe.seed}
 

@@ -64,12 +64,15 @@ def carry_over(model: CnnRnn, config: ModelConfig, folder: Path, *, decoders: bo
             none), so that nothing would fit.
     """
     source = read_config(folder)
-    if source.trunk != config.trunk:
+    if (source.trunk.name, source.trunk.folded) != (config.trunk.name, config.trunk.folded):
         raise SemregError(
             f"--init needs a model with the trunk {_trunk(config)}, {str(folder)!r} has {_trunk(source)}: "
             "leave trunk.name and trunk.batchnorm out of the recipe, or set them as it has them"
         )
-    weights = {name: value.float() for name, value in read_weights_as_saved(folder).items()}
+    saved = read_weights_as_saved(folder)
+    weights = {name.replace("trunk.taught.", "trunk."): value.float() for name, value in saved.items()}
+    weights = {name: value for name, value in weights.items() if not name.startswith("trunk.others.")}
+    weights["semantic.weight"] = weights["semantic.weight"][:, : model.semantic.in_features]  # the taught trunk's
     own = model.state_dict()
     fitted = {
         name: own[name].float().lerp(value.to(own[name].device), trunk)
