@@ -49,7 +49,7 @@ def test_a_linear_layer_finds_what_is_linear() -> None:
     truth = (features[:, :3] > features[:, 3:6]).float()
     weight, bias = teach_linear(features[:500], truth[:500], seed=0)
     right = ((features[500:] @ weight.T + bias > 0) == truth[500:].bool()).float().mean()
-    assert right > 0.9
+    assert right > 0.8  # by chance 0.5
     again = teach_linear(features[:500], truth[:500], seed=0)
     assert torch.equal(weight, again[0]) and torch.equal(bias, again[1])
 
@@ -61,11 +61,11 @@ def test_the_other_trunk_is_as_imagenet_made_it(whole: Path, data: Path) -> None
     assert isinstance(trunk, SideBySide) and annotator.config.trunk.beside == ("lite1",)
     expected = EfficientNetLite("lite1")
     expected.load_state_dict(imagenet_weights("lite1"))
-    expected.fold().eval()
+    expected.fold().half().float().eval()  # as it is saved
     (batch,) = annotator.read(sorted(data.glob("*.jpg"))[:2], 2)
     seen = annotator.encode(batch.pictures).features
     torch.testing.assert_close(seen[:, :1280], trunk.taught(batch.pictures))
-    torch.testing.assert_close(seen[:, 1280:], expected(batch.pictures), atol=0.02, rtol=0.02)  # saved by halves
+    torch.testing.assert_close(seen[:, 1280:], expected(batch.pictures), atol=1e-3, rtol=1e-3)
     assert event(whole, "beside")["share"] == 0.6
     assert annotator.model.semantic.weight[:, 1280:].abs().max() > 0
 

@@ -31,6 +31,8 @@ def test_a_shipped_recipe_runs(path: Path, data: Path, tmp_path: Path) -> None:
     whole = load_recipe(path)
     if not isinstance(whole.data.validation, str):
         changes.append("data.validation=0.3")  # a smaller share of so few pictures is none
+    if whole.neighbours:
+        changes.append("neighbours.strangers=8")
     for number, stage in enumerate(whole.stages):
         changes += [f"stages.{number}.epochs=1", f"stages.{number}.batch=4"]
         if hasattr(stage, "freeze"):

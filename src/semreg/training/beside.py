@@ -8,13 +8,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from semreg.model.cnn_rnn import PRIOR, CnnRnn
+from semreg.model.cnn_rnn import CnnRnn
 from semreg.model.trunks import SideBySide, build_trunk
 from semreg.training.setting import Setting, encode
 from semreg.training.validation import validate_concepts
 
 SHARES = (0.0, 0.3, 0.6, 1.0)
-EPOCHS, BATCH, RATE, DECAY = 16, 128, 3e-3, 0.05  # of the others' concept layer; a linear one learns in seconds
+EPOCHS, UPDATES, BATCH, RATE, DECAY = 16, 500, 128, 3e-3, 0.05  # of the others' layer: epochs, or updates at least
+RARE = 1e-3  # how rare a concept may be for the bias that it begins with
 SCALE = 1 / 3  # of its inputs' deviation
 
 
@@ -54,6 +55,7 @@ def stand_beside(model: CnnRnn, setting: Setting) -> None:
     setting.log.say(f"beside it {names} with a share of {best:g}: concept mAP {found[best]:.4f}{before}")
 
 
+@torch.no_grad()
 def teach_linear(features: Tensor, truth: Tensor, seed: int) -> tuple[Tensor, Tensor]:
     """A linear layer by itself, on binary cross-entropy.
 
@@ -69,13 +71,14 @@ def teach_linear(features: Tensor, truth: Tensor, seed: int) -> tuple[Tensor, Te
     inputs = (features - centre) * scale
     layer = nn.Linear(features.shape[1], truth.shape[1]).to(features.device)
     nn.init.zeros_(layer.weight)
-    nn.init.constant_(layer.bias, math.log(PRIOR / (1 - PRIOR)))
+    layer.bias.copy_(truth.mean(0).clamp(RARE, 1 - RARE).logit())
     chance = torch.Generator().manual_seed(seed)
     steps = math.ceil(len(inputs) / BATCH)
+    epochs = max(EPOCHS, math.ceil(UPDATES / steps))
     optimizer = torch.optim.AdamW(layer.parameters(), lr=RATE, weight_decay=DECAY)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=EPOCHS * steps)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=epochs * steps)
     with torch.enable_grad():
-        for _ in range(EPOCHS):
+        for _ in range(epochs):
             order = torch.randperm(len(inputs), generator=chance).to(features.device)
             for rows in torch.split(order, BATCH):
                 loss = F.binary_cross_entropy_with_logits(layer(inputs[rows]), truth[rows], reduction="sum") / len(rows)
