@@ -13,7 +13,7 @@ from torch import Tensor
 from semreg.annotation import Annotation, Caption, Concept, Tag
 from semreg.data.images import Source
 from semreg.data.vocabulary import NEVER_PRODUCED, PADDING, SPECIAL, START, STOP
-from semreg.decoding import Hypotheses, all_there, beam_search, search_for
+from semreg.decoding import Hypotheses, beam_search, search_for
 from semreg.decoding.tag_scores import combine, evidence_of_paths
 from semreg.errors import SemregError
 from semreg.explanation import Explanation
@@ -89,8 +89,7 @@ class Annotator:
         self._label_concepts = torch.tensor(index, device=self.device) if known else None
         self._scale = config.scale()
         self._tag_thresholds = torch.tensor(config.tag_thresholds())
-        self._concept_of_word = config.concept_of_token("caption").to(self.device)
-        self._content = tuple((self._concept_of_word >= 0).nonzero()[:, 0].tolist())
+        self._content = tuple((config.concept_of_token("caption") >= 0).nonzero()[:, 0].tolist())
         self._reader = Reader(config.preprocessing.build())
 
     @classmethod
@@ -216,15 +215,11 @@ class Annotator:
         return [[token - len(SPECIAL) for token in row[0]] for row in found.lists()], scores
 
     def _captions(self, encoding: Encoding, options: Options, rules: Wording) -> Hypotheses:
-        beams, asked, consensus = self.beams(options), self.config.consensus, self.model.consensus
-        asks = consensus is not None and asked is not None and asked.weight > 0
-        if beams == 1 or not (asks or self.config.caution):
+        beams, chosen, consensus = self.beams(options), self.config.consensus, self.model.consensus
+        if chosen is None or consensus is None or not chosen.weight or beams == 1:
             return self._search("caption", encoding, beams, options.n_best, rules)
         found = self._search("caption", encoding, beams, beams, rules)
-        bonus = self.config.caution * all_there(encoding.concepts, found.tokens, self._concept_of_word)
-        if consensus is not None and asked is not None and asks:
-            bonus = bonus + asked.weight * consensus(encoding.concepts, found.tokens)
-        return found.ranked(bonus, options.n_best)
+        return found.ranked(chosen.weight * consensus(encoding.concepts, found.tokens), options.n_best)
 
     def _label_paths(
         self, encoding: Encoding, options: Options, rules: Wording, given: Sequence[int] = ()

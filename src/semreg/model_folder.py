@@ -153,8 +153,6 @@ class ModelConfig(_Settings):
         concept_scale: fitted on validation data; None where the concept layer's own values are shown.
         neighbours: training pictures that the concept layer asks; None for a layer by itself.
         consensus: captions of training pictures that choose among those that are found; None for the likeliest.
-        caution: what it counts in a caption's rank, beside the mean log-probability of its tokens, that all concepts it
-            speaks of are there: see `semreg.decoding.caution`.
         beams: width of the search that scores and thresholds were chosen with, and that it is used with.
         training: what it was trained on and how, and the figures seen; for people, not read by the program.
     """
@@ -173,7 +171,6 @@ class ModelConfig(_Settings):
     consensus: ConsensusConfig | None = None
     decoders: dict[Form, DecoderConfig]
     tag_score: TagScoreConfig | None = None
-    caution: Annotated[float, Field(ge=0)] = 0.0
     beams: Annotated[int, Field(ge=1, le=100)] = 3
     training: dict[str, Any] = Field(default_factory=dict)
 

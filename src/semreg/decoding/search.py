@@ -66,15 +66,11 @@ class Hypotheses:
     def ranked(self, bonus: Tensor, n: int) -> Hypotheses:
         """The n of each picture with the largest score and `bonus` (B, n) together; never one that did not end before
         one that did."""
-        order = self.order(bonus)[:, :n]
+        rank = self.scores + bonus - (~self.ended).to(bonus.dtype) * 1e6
+        order = rank.sort(dim=1, descending=True, stable=True).indices[:, :n]
         tokens = self.tokens.gather(1, order[..., None].expand(-1, -1, self.tokens.shape[-1]))
         rest = (values.gather(1, order) for values in (self.lengths, self.scores, self.ended))
         return Hypotheses(tokens, *rest)
-
-    def order(self, bonus: Tensor) -> Tensor:
-        """The places (B, n) of each picture's hypotheses, largest score and `bonus` (B, n) together first."""
-        rank = self.scores + bonus - (~self.ended).to(bonus.dtype) * 1e6
-        return rank.sort(dim=1, descending=True, stable=True).indices
 
     def lists(self) -> list[list[list[int]]]:
         """Plain lists of tokens, a picture, a hypothesis; those never found are left out."""

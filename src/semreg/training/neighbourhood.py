@@ -6,15 +6,20 @@ import torch
 from torch import Tensor
 
 from semreg.data.strangers import as_batch, strangers
-from semreg.data.vocabulary import PADDING, START, STOP
+from semreg.data.vocabulary import NEVER_PRODUCED, PADDING, START, STOP
+from semreg.decoding import beam_search, search_for
+from semreg.evaluation import CiderD, tokenize
 from semreg.model.cnn_rnn import CnnRnn
-from semreg.model_folder import ModelConfig, build_consensus, build_neighbours
+from semreg.model.interfaces import Encoding
+from semreg.model_folder import ConsensusConfig, ModelConfig, build_consensus, build_neighbours
+from semreg.training.examples import Examples
 from semreg.training.recipe import Recipe, VisionSettings
 from semreg.training.setting import Setting, encode
-from semreg.training.validation import validate_concepts
+from semreg.training.validation import BATCH, slice_encoding, validate_concepts
 
-BATCH = 50  # strangers that are looked at together
+TOGETHER = 50  # strangers that are looked at
 SHARES = (0.25, 0.5, 0.75, 1.0, 1.5)
+WEIGHTS = (0.0, 0.3, 1.0, 3.0)
 
 
 def cnn_has_learnt(recipe: Recipe, stage: int) -> bool:
@@ -58,8 +63,8 @@ def meet_neighbours(model: CnnRnn, config: ModelConfig, setting: Setting) -> Non
 def _strangers(model: CnnRnn, setting: Setting, count: int) -> Tensor:
     """What the CNN sees in pictures of nothing, (M, D)."""
     recipe, found = setting.recipe, []
-    for first in range(0, count, BATCH):
-        made = strangers(min(BATCH, count - first), setting.train.paths, recipe.seed + first)
+    for first in range(0, count, TOGETHER):
+        made = strangers(min(TOGETHER, count - first), setting.train.paths, recipe.seed + first)
         pictures = as_batch(made, recipe.preprocessing.size).to(setting.device)
         found.append(model.look(pictures, recipe.preprocessing.mirror).float())
     return torch.cat(found) if found else model.semantic.weight.new_zeros(0, model.semantic.in_features)
@@ -79,3 +84,54 @@ def remember_captions(model: CnnRnn, config: ModelConfig, setting: Setting) -> N
             words = [token for token in path if token not in (START, STOP)][: captions.shape[2]]
             captions[row, number, : len(words)] = torch.tensor(words, dtype=captions.dtype)
     consensus.remember(seen.concepts, captions)
+
+
+@torch.no_grad()
+def choose_weight(model: CnnRnn, config: ModelConfig, seen: Encoding, setting: Setting) -> ConsensusConfig | None:
+    """How much the captions of others count beside the decoder's own probability.
+
+    Args:
+        model: with its final weights.
+        config: of the model; says how wide the search is.
+        seen: the validation pictures' encodings.
+        setting: of the run.
+
+    Returns:
+        With the weight, of those tried, whose captions have the highest CIDEr-D on the validation pictures, or the one
+        that the recipe gives; None for a model without consensus.
+    """
+    wanted, consensus = setting.recipe.consensus, model.consensus
+    if wanted is None or config.consensus is None or consensus is None:
+        return None
+    if wanted.weight is not None:
+        return config.consensus.model_copy(update={"weight": wanted.weight})
+    found = dict.fromkeys(WEIGHTS, 0.0)
+    examples: Examples = setting.validation
+    rows = [row for row, captions in enumerate(examples.captions) if captions]
+    judge = CiderD([[tokenize(text) for text in examples.captions[row]] for row in rows])
+    place = {row: number for number, row in enumerate(rows)}
+    search = search_for(
+        "caption",
+        max_length=config.decoders["caption"].max_length,
+        never=NEVER_PRODUCED,
+        beams=config.beams,
+        n_best=config.beams,
+        once=tuple((config.concept_of_token("caption") >= 0).nonzero()[:, 0].tolist()),
+    )
+    vocabulary = config.vocabulary("caption")
+    for first in range(0, len(seen.concepts), BATCH):
+        part = slice_encoding(seen, first, first + BATCH)
+        several = beam_search(model.decoder("caption"), part, search, start=START, stop=STOP, padding=PADDING)
+        agreed = consensus(part.concepts, several.tokens)
+        for weight in WEIGHTS:
+            best = [tokens[0] for tokens in several.ranked(weight * agreed, 1).lists()]
+            told = [(place[first + i], best[i]) for i in range(len(best)) if first + i in place]
+            scores = judge.score([vocabulary.text(tokens) for _, tokens in told], [number for number, _ in told])
+            found[weight] += float(scores.sum())
+    means = {weight: total / max(1, len(rows)) for weight, total in found.items()}
+    best_weight = max(means, key=lambda weight: means[weight])
+    setting.log.event("consensus", weight=best_weight, metric=means[best_weight], alone=means[0.0])
+    setting.log.say(
+        f"captions of others count {best_weight:g}: CIDEr-D {means[best_weight]:.4f}, {means[0.0]:.4f} without them"
+    )
+    return config.consensus.model_copy(update={"weight": best_weight})

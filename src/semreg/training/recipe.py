@@ -113,13 +113,10 @@ class CaptionSettings(Settings):
     Attributes:
         minimum: occurrences that a word needs to enter the vocabulary.
         max_length: words in a caption, at most; longer ones are cut when they are taught.
-        caution: what it counts, when one is chosen of those that the search finds, that all concepts it speaks of are
-            there; null takes the most that costs little on the validation pictures: see `semreg.training.caption_rank`.
     """
 
     minimum: Count = 5
     max_length: Count = 20
-    caution: Annotated[float, Field(ge=0)] | None = 0.0
 
 
 class TrunkSettings(Settings):

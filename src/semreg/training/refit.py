@@ -50,7 +50,7 @@ def second_recipe(recipe: Recipe, first: Path) -> Recipe:
 def with_choices(config: ModelConfig, first: Path) -> ModelConfig:
     """A configuration with the thresholds and tag scores of the first run's model."""
     chosen = read_config(first)
-    names = ("beams", "concept_threshold", "concept_scale", "tag_score", "caution")
+    names = ("beams", "concept_threshold", "concept_scale", "tag_score")
     changes = {name: getattr(chosen, name) for name in names}
     if config.consensus is not None and chosen.consensus is not None:
         changes["consensus"] = config.consensus.model_copy(update={"weight": chosen.consensus.weight})

@@ -35,7 +35,6 @@ from semreg.model_folder import (
 from semreg.options import Options
 from semreg.training.beside import stand_beside
 from semreg.training.calibration import Counts, calibrated
-from semreg.training.caption_rank import choose_rank
 from semreg.training.card import model_card
 from semreg.training.checkpoint import CHECKPOINT, Progress, load_checkpoint, save_checkpoint
 from semreg.training.cross_fitting import (
@@ -49,7 +48,7 @@ from semreg.training.cross_fitting import (
 from semreg.training.examples import Examples
 from semreg.training.log import LOG, RunLog
 from semreg.training.loop import Interrupted, Trainer
-from semreg.training.neighbourhood import cnn_has_learnt, meet_neighbours, remember_captions
+from semreg.training.neighbourhood import choose_weight, cnn_has_learnt, meet_neighbours, remember_captions
 from semreg.training.preparation import prepare_data, readable, split_records
 from semreg.training.recipe import LanguageStage, Recipe, load_recipe, save_recipe
 from semreg.training.refit import first_recipe, second_recipe, with_choices
@@ -280,7 +279,7 @@ def _chosen(model: CnnRnn, config: ModelConfig, setting: Setting) -> ModelConfig
     train = setting.train
     counts = Counts(train.truth.sum(0), None if train.labels is None else train.labels.sum(0))
     config = calibrated(model, config, seen, setting.validation, counts, setting.recipe)
-    return choose_rank(model, config, seen, setting)
+    return config.model_copy(update={"consensus": choose_weight(model, config, seen, setting)})
 
 
 def _remember(model: CnnRnn, setting: Setting, folder: Path) -> None:
