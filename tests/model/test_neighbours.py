@@ -85,3 +85,16 @@ def test_fewer_directions_than_asked_for() -> None:
     neighbours.remember(features, torch.eye(5)[:, :2], 1.0)
     neighbours.share.fill_(1.0)
     assert neighbours(features).isfinite().all()
+
+
+def test_a_picture_like_a_stranger_has_fewer_concepts_and_others_keep_theirs() -> None:
+    neighbours, features, truth = some()
+    nothing = 30 * torch.ones(6, D) * torch.tensor([1.0, -1.0]).repeat(D // 2)  # unlike any of the pictures
+    knowing = Neighbours(N + 6, D, K, 8, 0.1)
+    knowing.remember(features, truth, 0.5, nothing)
+    knowing.share.fill_(1.0)
+    assert torch.equal(knowing.labels[:N], truth) and not knowing.labels[N:].any()
+    seen = truth.any(0)  # concepts that some picture has
+    assert (knowing(nothing)[:, seen] < neighbours(nothing)[:, seen]).all()
+    assert (knowing(nothing)[:, seen] < 0).all()
+    assert ((knowing(features) > 0) == (neighbours(features) > 0)).float().mean() > 0.9

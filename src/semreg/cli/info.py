@@ -30,8 +30,9 @@ def info(model: ModelOption = None) -> None:
     beside = "".join(f", beside it {name}" for name in config.trunk.beside)
     typer.echo(f"trunk      {config.trunk.name}, {config.preprocessing.size} pixels{beside}")
     typer.echo(f"concepts   {len(config.concepts)}")
-    if config.neighbours is not None:
-        typer.echo(f"neighbours {config.neighbours.pictures} training pictures, {config.neighbours.size} numbers each")
+    if (asked := config.neighbours) is not None:
+        nothing = f" and {asked.strangers} of nothing" if asked.strangers else ""
+        typer.echo(f"neighbours {asked.pictures} training pictures{nothing}, {asked.size} numbers each")
     if config.consensus is not None:
         typer.echo(f"consensus  captions of {config.consensus.pictures} training pictures")
     typer.echo(f"search     {config.beams} beams")

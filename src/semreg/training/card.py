@@ -46,7 +46,10 @@ def model_card(recipe: Recipe, config: ModelConfig, result: dict[str, Any] | Non
             else []
         ),
         *(
-            [f"- Neighbours: {asked.pictures} training pictures, {asked.size} numbers and concepts of each."]
+            [
+                f"- Neighbours: {asked.pictures} training pictures, {asked.size} numbers and concepts of each, "
+                f"and {asked.strangers} pictures of nothing."
+            ]
             if asked
             else []
         ),
