@@ -98,3 +98,16 @@ def test_a_picture_like_a_stranger_has_fewer_concepts_and_others_keep_theirs() -
     assert (knowing(nothing)[:, seen] < neighbours(nothing)[:, seen]).all()
     assert (knowing(nothing)[:, seen] < 0).all()
     assert ((knowing(features) > 0) == (neighbours(features) > 0)).float().mean() > 0.9
+
+
+def test_pictures_that_join_later_vote_as_if_they_had_been_there() -> None:
+    _, features, truth = some()
+    begun, whole = Neighbours(N - 10, D, K, 8, 0.1), Neighbours(N, D, K, 8, 0.1)
+    begun.remember(features[:-10], truth[:-10], 0.5)
+    begun.add(features[-10:], truth[-10:])
+    whole.load_state_dict({**whole.state_dict(), **begun.state_dict()})
+    assert torch.equal(begun.labels, truth) and torch.equal(whole.labels, truth)
+    begun.share.fill_(1.0)
+    whole.share.fill_(1.0)
+    assert torch.equal(begun(features), whole(features))
+    assert ((begun(features[-10:]) > 0) == truth[-10:].bool()).float().mean() > 0.9  # each finds itself

@@ -107,6 +107,17 @@ def test_their_share_is_chosen_on_held_out_pictures_and_kept_for_a_run_on_all(
     assert kept["pictures"] > chosen["pictures"]  # type: ignore[operator]
 
 
+def test_validation_pictures_join_when_they_have_chosen(recipe_file: Path, whole: Path, tmp_path: Path) -> None:
+    run.train(recipe_of(recipe_file, "neighbours.share=0.5", "neighbours.refit=true"), tmp_path / "run")
+    before, after = Annotator.load(whole / "model"), Annotator.load(tmp_path / "run" / "model")
+    assert before.config.neighbours is not None and after.config.neighbours is not None
+    assert before.model.neighbours is not None and after.model.neighbours is not None
+    more = after.config.neighbours.pictures - before.config.neighbours.pictures
+    assert more > 0 and len(after.model.neighbours.keys) == len(before.model.neighbours.keys) + more
+    assert torch.equal(after.model.neighbours.keys[:-more], before.model.neighbours.keys)
+    assert after.config.tag_score == before.config.tag_score  # chosen while they were held out
+
+
 def test_while_the_cnn_goes_on_learning_there_are_no_neighbours(recipe_file: Path) -> None:
     joint = "stages=[{kind: relations, epochs: 1}, {kind: joint, epochs: 1}]"
     with pytest.raises(SemregError, match=r"stages.1 teaches it when decoders learn from it already"):

@@ -64,8 +64,19 @@ class Neighbours(nn.Module):
             features = torch.cat([features, strangers])
             truth = F.pad(truth, (0, 0, 0, len(strangers)))
         self.keys.copy_(self._key(features))
-        bits = F.pad(truth > 0.5, (0, 8 * self.packed.shape[1] - truth.shape[1])).view(len(truth), -1, 8)
-        self.packed.copy_((bits.to(torch.uint8) << torch.arange(8, device=bits.device, dtype=torch.uint8)).sum(2))
+        self.packed.copy_(self._pack(truth))
+        self._unpacked = None
+
+    @torch.no_grad()
+    def add(self, features: Tensor, truth: Tensor) -> None:
+        """Remember some pictures more, seen in the same directions.
+
+        Args:
+            features: phi(I), (N', D).
+            truth: s, (N', K), 0 or 1.
+        """
+        self.keys = torch.cat([self.keys, self._key(features)])
+        self.packed = torch.cat([self.packed, self._pack(truth)])
         self._unpacked = None
 
     def forward(self, features: Tensor, own: Tensor | None = None) -> Tensor:
@@ -103,6 +114,12 @@ class Neighbours(nn.Module):
             labels = bits.flatten(1)[:, : self.concepts].float()
             self._unpacked = labels, labels.mean(0)
         return self._unpacked
+
+    def _pack(self, truth: Tensor) -> Tensor:
+        """Concepts (N, K) as bits, eight to a byte."""
+        bits = F.pad(truth > 0.5, (0, 8 * self.packed.shape[1] - truth.shape[1])).view(len(truth), -1, 8)
+        weights = torch.arange(8, device=bits.device, dtype=torch.uint8)
+        return (bits.to(torch.uint8) << weights).sum(2, dtype=torch.uint8)
 
     def _key(self, features: Tensor) -> Tensor:
         return F.normalize((features - self.centre) @ self.projection, dim=1)

@@ -60,6 +60,23 @@ def meet_neighbours(model: CnnRnn, config: ModelConfig, setting: Setting) -> Non
     setting.log.say(f"{len(setting.train)} neighbours with a share of {best:g}: concept mAP {found[best]:.4f}{before}")
 
 
+@torch.no_grad()
+def remember_held_out(model: CnnRnn, config: ModelConfig, setting: Setting) -> ModelConfig:
+    """Let the validation pictures, which have chosen all there is to choose, join the neighbours, in place.
+
+    Returns:
+        The configuration with as many more pictures; as it was where the recipe does not want it.
+    """
+    wanted, neighbours, asked = setting.recipe.neighbours, model.neighbours, config.neighbours
+    if wanted is None or not wanted.refit or neighbours is None or asked is None:
+        return config
+    seen = encode(model, setting.validation, setting, "the validation pictures", keep=True)
+    neighbours.add(seen.features, setting.validation.truth.to(setting.device))
+    setting.log.say(f"{len(setting.validation)} validation pictures join the neighbours")
+    pictures = asked.pictures + len(setting.validation)
+    return config.model_copy(update={"neighbours": asked.model_copy(update={"pictures": pictures})})
+
+
 def _strangers(model: CnnRnn, setting: Setting, count: int) -> Tensor:
     """What the CNN sees in pictures of nothing, (M, D)."""
     recipe, found = setting.recipe, []

@@ -157,6 +157,8 @@ class NeighboursSettings(Settings):
         temperature: of the votes; the lower, the fewer neighbours count.
         whiten: 0 leaves the directions their variances, 1 makes them equal.
         share: what the neighbours' say counts; null chooses it on the validation pictures.
+        refit: remember the validation pictures too, when they have chosen all that they choose. They are no longer held
+            out then: the model finds each of them among its neighbours.
     """
 
     strangers: Annotated[int, Field(ge=0)] = 1000
@@ -164,6 +166,7 @@ class NeighboursSettings(Settings):
     temperature: Positive = 0.07
     whiten: Share = 0.5
     share: Annotated[float, Field(ge=0)] | None = None
+    refit: bool = False
 
     def config(self, pictures: int) -> NeighboursConfig:
         """What of it a model folder says."""

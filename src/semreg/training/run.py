@@ -48,7 +48,13 @@ from semreg.training.cross_fitting import (
 from semreg.training.examples import Examples
 from semreg.training.log import LOG, RunLog
 from semreg.training.loop import Interrupted, Trainer
-from semreg.training.neighbourhood import choose_weight, cnn_has_learnt, meet_neighbours, remember_captions
+from semreg.training.neighbourhood import (
+    choose_weight,
+    cnn_has_learnt,
+    meet_neighbours,
+    remember_captions,
+    remember_held_out,
+)
 from semreg.training.preparation import prepare_data, readable, split_records
 from semreg.training.recipe import LanguageStage, Recipe, load_recipe, save_recipe
 from semreg.training.refit import first_recipe, second_recipe, with_choices
@@ -195,7 +201,10 @@ def _run(recipe: Recipe, folder: Path, start: Start | None, first_run: Path | No
             accelerator.wait_for_everyone()
             return folder
         model.half().float()  # the model is saved in half precision: what is tuned is what is saved
-        config = with_choices(config, first_run / MODEL) if first_run else _chosen(model, config, setting)
+        if first_run:
+            config = with_choices(config, first_run / MODEL)
+        else:
+            config = remember_held_out(model, _chosen(model, config, setting), setting)
         if main:
             training = summary(setting.recipe, progress, setting.train, setting.validation)
             config = config.model_copy(update={"training": training})
