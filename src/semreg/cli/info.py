@@ -27,7 +27,7 @@ def info(model: ModelOption = None) -> None:
     typer.echo(f"{config.name}@{fingerprint(folder)}")
     typer.echo(f"folder     {folder}")
     typer.echo(f"weights    {(folder / WEIGHTS).stat().st_size / 1e6:.1f} MB")
-    beside = "".join(f", beside it {name}" for name in config.trunk.beside)
+    beside = f", beside it {' and '.join(config.trunk.beside)}" if config.trunk.beside else ""
     typer.echo(f"trunk      {config.trunk.name}, {config.preprocessing.size} pixels{beside}")
     typer.echo(f"concepts   {len(config.concepts)}")
     if (asked := config.neighbours) is not None:
