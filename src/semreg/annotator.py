@@ -89,7 +89,7 @@ class Annotator:
         self._label_concepts = torch.tensor(index, device=self.device) if known else None
         self._scale = config.scale()
         self._tag_thresholds = torch.tensor(config.tag_thresholds())
-        self._content = tuple((config.concept_of_token("caption") >= 0).nonzero()[:, 0].tolist())
+        self._content = config.content("caption")
         self._reader = Reader(config.preprocessing.build())
 
     @classmethod

@@ -220,6 +220,10 @@ class ModelConfig(_Settings):
             return torch.zeros(0, dtype=torch.long)
         return torch.tensor([-1] * len(SPECIAL) + self.concept_vocabulary().of_token(self.decoders[form].words))
 
+    def content(self, form: Form) -> tuple[int, ...]:
+        """The tokens of one decoder that name a concept."""
+        return tuple((self.concept_of_token(form) >= 0).nonzero()[:, 0].tolist())
+
 
 def _each(threshold: float | tuple[float, ...], count: int) -> tuple[float, ...]:
     if isinstance(threshold, float):

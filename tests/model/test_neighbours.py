@@ -91,7 +91,8 @@ def test_a_picture_like_a_stranger_has_fewer_concepts_and_others_keep_theirs() -
     neighbours, features, truth = some()
     nothing = 30 * torch.ones(6, D) * torch.tensor([1.0, -1.0]).repeat(D // 2)  # unlike any of the pictures
     knowing = Neighbours(N + 6, D, K, 8, 0.1)
-    knowing.remember(features, truth, 0.5, nothing)
+    knowing.remember(features, truth, 0.5)
+    knowing.add(nothing, torch.zeros(6, K))
     knowing.share.fill_(1.0)
     assert torch.equal(knowing.labels[:N], truth) and not knowing.labels[N:].any()
     seen = truth.any(0)  # concepts that some picture has

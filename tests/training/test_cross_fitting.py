@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
+from stopping import stop
 
 from semreg.data.records import read_records
 from semreg.errors import SemregError
@@ -89,11 +88,7 @@ def test_the_decoders_learn_from_the_concepts_of_the_other_cnns(
 def test_a_stopped_run_goes_on_to_the_same_bits(
     recipe: Recipe, whole_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, looks: int
 ) -> None:
-    left: Iterator[int] = iter(range(looks))
-    with monkeypatch.context() as patch:
-        patch.setattr(run, "stop_on_signal", lambda: nullcontext(lambda: next(left, None) is None))
-        with pytest.raises(run.Interrupted):
-            run.train(recipe, tmp_path / "run")
+    stop(recipe, tmp_path / "run", looks, monkeypatch)
     assert [(tmp_path / "run" / f"fold-{n}" / "held-out.safetensors").exists() for n in (1, 2)] == [
         looks >= 2,
         looks >= 5,

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
+from stopping import stop
 
 from semreg.annotator import Annotator
 from semreg.data.records import read_records
@@ -86,11 +85,7 @@ def test_exported_it_says_the_same(whole: Path, data: Path, tmp_path: Path, kind
 def test_a_stopped_run_goes_on_to_the_same_bits(
     recipe_file: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, looks: int
 ) -> None:
-    left: Iterator[int] = iter(range(looks))
-    with monkeypatch.context() as patch:
-        patch.setattr(run, "stop_on_signal", lambda: nullcontext(lambda: next(left, None) is None))
-        with pytest.raises(run.Interrupted):
-            run.train(recipe_of(recipe_file, "neighbours.share=0.5"), tmp_path / "run")
+    stop(recipe_of(recipe_file, "neighbours.share=0.5"), tmp_path / "run", looks, monkeypatch)
     run.resume(tmp_path / "run")
     first, second = (load_file(folder / "model" / "model.safetensors") for folder in (whole, tmp_path / "run"))
     assert all(torch.equal(first[name], second[name]) for name in first)

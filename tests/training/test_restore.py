@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
+from stopping import stop
 
 from semreg.errors import SemregError
 from semreg.model.trunks import blend, build_trunk
@@ -50,11 +49,7 @@ def test_the_trunk_ends_half_way_and_the_concept_layer_gets_used_to_it(
 def test_a_stopped_run_restores_once_and_goes_on_to_the_same_bits(
     recipe_file: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, looks: int
 ) -> None:
-    left: Iterator[int] = iter(range(looks))
-    with monkeypatch.context() as patch:
-        patch.setattr(run, "stop_on_signal", lambda: nullcontext(lambda: next(left, None) is None))
-        with pytest.raises(run.Interrupted):
-            run.train(recipe_of(recipe_file, TAUGHT, RESTORED), tmp_path / "run")
+    stop(recipe_of(recipe_file, TAUGHT, RESTORED), tmp_path / "run", looks, monkeypatch)
     first, second = weights(whole), weights(run.resume(tmp_path / "run"))
     assert all(torch.equal(first[name], second[name]) for name in first)
 

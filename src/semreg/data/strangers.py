@@ -11,11 +11,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
-from torch import Tensor
 
-from semreg.data.images import read_picture
+from semreg.data.images import Pixels, read_picture
 
 SIDE = 224  # in pixels; they are resized from there like any other picture
 TEXT = (
@@ -29,28 +27,26 @@ Chance = np.random.Generator
 Colour = tuple[int, int, int]
 
 
-def strangers(count: int, photographs: Sequence[Path], seed: int) -> list[Image.Image]:
+def strangers(count: int, photographs: Sequence[Path], seed: int) -> list[Pixels]:
     """Make pictures of nothing, the same ones for the same seed.
 
     Args:
         count: how many.
         photographs: to take pieces of.
         seed: decides all of them.
+
+    Returns:
+        uint8 (H, W, 3) each, as `read_picture` gives photographs.
     """
     found = []
     for number in range(count):
         chance = np.random.default_rng([seed, number])
         if photographs and chance.random() < PIECES:
-            found.append(_piece(chance, photographs[int(chance.integers(len(photographs)))]))
+            made = _piece(chance, photographs[int(chance.integers(len(photographs)))])
         else:
-            found.append(KINDS[number % len(KINDS)](chance))
+            made = KINDS[number % len(KINDS)](chance)
+        found.append(np.asarray(made))
     return found
-
-
-def as_batch(pictures: Sequence[Image.Image], size: int) -> Tensor:
-    """Pictures in the model's input form, uint8 (B, 3, size, size)."""
-    resized = [np.asarray(picture.resize((size, size), Image.Resampling.BICUBIC)) for picture in pictures]
-    return torch.from_numpy(np.stack(resized)).permute(0, 3, 1, 2)
 
 
 def _cloud(chance: Chance) -> Image.Image:

@@ -21,7 +21,7 @@ class Neighbours(nn.Module):
     times `share`, are added to the layer's own.
 
     Args:
-        pictures: N, with the strangers among them.
+        pictures: N, of a model that is loaded; one that learns has as many as it is told to remember.
         features: D, of phi(I).
         concepts: K.
         size: P, directions that are kept.
@@ -45,14 +45,13 @@ class Neighbours(nn.Module):
         self._unpacked: tuple[Tensor, Tensor] | None = None
 
     @torch.no_grad()
-    def remember(self, features: Tensor, truth: Tensor, whiten: float, strangers: Tensor | None = None) -> None:
+    def remember(self, features: Tensor, truth: Tensor, whiten: float) -> None:
         """Take in the training pictures.
 
         Args:
             features: phi(I), (N, D).
             truth: s, (N, K), 0 or 1.
             whiten: 0 leaves the directions their variances, 1 makes them equal.
-            strangers: phi of pictures that show none of the concepts, (M, D); N + M are remembered.
         """
         self.centre.copy_(features.mean(0))
         centred = (features - self.centre).double()
@@ -60,12 +59,7 @@ class Neighbours(nn.Module):
         kept = min(self.projection.shape[1], int((variances > 1e-6 * variances[-1]).sum()))
         scale = variances.flip(0)[:kept] ** (whiten / 2)
         self.projection.zero_()[:, :kept] = directions.flip(1)[:, :kept] / scale
-        if strangers is not None:
-            features = torch.cat([features, strangers])
-            truth = F.pad(truth, (0, 0, 0, len(strangers)))
-        self.keys.copy_(self._key(features))
-        self.packed.copy_(self._pack(truth))
-        self._unpacked = None
+        self.keys, self.packed, self._unpacked = self._key(features), self._pack(truth), None
 
     @torch.no_grad()
     def add(self, features: Tensor, truth: Tensor) -> None:
@@ -73,7 +67,7 @@ class Neighbours(nn.Module):
 
         Args:
             features: phi(I), (N', D).
-            truth: s, (N', K), 0 or 1.
+            truth: s, (N', K), 0 or 1; all 0 for pictures of nothing.
         """
         self.keys = torch.cat([self.keys, self._key(features)])
         self.packed = torch.cat([self.packed, self._pack(truth)])

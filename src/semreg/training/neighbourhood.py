@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from semreg.data.strangers import as_batch, strangers
+from semreg.data.images import prepare
+from semreg.data.strangers import strangers
 from semreg.data.vocabulary import NEVER_PRODUCED, PADDING, START, STOP
 from semreg.decoding import beam_search, search_for
 from semreg.evaluation import CiderD, tokenize
@@ -40,10 +41,9 @@ def meet_neighbours(model: CnnRnn, config: ModelConfig, setting: Setting) -> Non
     seen = encode(model, setting.train, setting, "the training pictures", keep=True)
     neighbours = build_neighbours(config, seen.features.shape[1])
     assert neighbours is not None
+    neighbours.to(setting.device).remember(seen.features, setting.train.truth.to(setting.device), wanted.whiten)
     nothing = _strangers(model, setting, wanted.strangers)
-    neighbours.to(setting.device).remember(
-        seen.features, setting.train.truth.to(setting.device), wanted.whiten, nothing
-    )
+    neighbours.add(nothing, nothing.new_zeros(len(nothing), neighbours.concepts))
     seen = encode(model, setting.validation, setting, "the validation pictures", keep=True)
     model.neighbours = neighbours
 
@@ -82,8 +82,8 @@ def _strangers(model: CnnRnn, setting: Setting, count: int) -> Tensor:
     recipe, found = setting.recipe, []
     for first in range(0, count, TOGETHER):
         made = strangers(min(TOGETHER, count - first), setting.train.paths, recipe.seed + first)
-        pictures = as_batch(made, recipe.preprocessing.size).to(setting.device)
-        found.append(model.look(pictures, recipe.preprocessing.mirror).float())
+        pictures = torch.stack([prepare(picture, setting.preprocessing) for picture in made])
+        found.append(model.look(pictures.to(setting.device), recipe.preprocessing.mirror).float())
     return torch.cat(found) if found else model.semantic.weight.new_zeros(0, model.semantic.in_features)
 
 
@@ -133,7 +133,7 @@ def choose_weight(model: CnnRnn, config: ModelConfig, seen: Encoding, setting: S
         never=NEVER_PRODUCED,
         beams=config.beams,
         n_best=config.beams,
-        once=tuple((config.concept_of_token("caption") >= 0).nonzero()[:, 0].tolist()),
+        once=config.content("caption"),
     )
     vocabulary = config.vocabulary("caption")
     for first in range(0, len(seen.concepts), BATCH):
