@@ -244,10 +244,10 @@ def _model(config: ModelConfig, setting: Setting, weights: dict[str, Any] | None
     """The model as the run finds it: of a checkpoint, of another model, or new."""
     recipe = setting.recipe
     torch.manual_seed(recipe.seed)
-    fresh = weights is None
-    met = not fresh and any(name.startswith(("neighbours.", "trunk.taught.")) for name in weights or ())
+    met = any(name.startswith(("neighbours.", "trunk.taught.")) for name in weights or ())  # as `_complete` leaves it
     learning = config.model_copy(update={"consensus": None})  # remembered at the very end
-    model = build_model(learning, pretrained=recipe.trunk.pretrained and fresh, alone=not met).to(setting.device)
+    pretrained = recipe.trunk.pretrained and weights is None
+    model = build_model(learning, pretrained=pretrained, alone=not met).to(setting.device)
     model.dropout.p = recipe.trunk.dropout
     if weights is not None:
         _load(model, weights, folder)
