@@ -24,11 +24,12 @@ from semreg.model.decoder import Decoder
 from semreg.model.efficientnet_lite import EfficientNetLite
 from semreg.model.interfaces import INTERFACES, Interface, SemanticInterface
 from semreg.model.neighbours import Neighbours
+from semreg.model.stored import Bits, stored, unstored
 from semreg.model.trunks import SideBySide, TimmTrunk, build_trunk
 
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 REPLAY = "replay.safetensors"  # features of some training pictures: only learning from corrections needs them
-FORMAT = 1
+FORMAT = 2  # 1 had no `bits`
 DEFAULT_MODEL = Path(__file__).with_name("default_model")
 HUB = "hf:"
 
@@ -146,6 +147,7 @@ class ModelConfig(_Settings):
     """All that a model knows beside its weights.
 
     Attributes:
+        bits: that a weight takes on disk: see `semreg.model.stored`. All are computed with in single precision.
         supervised: whether the concept layer was taught by L_u, so that its outputs deserve their names.
         tag_source: whether the tags are the data set's labels, or all concepts (captions speak of them too).
         concept_threshold: probability from which a concept counts as seen, tuned on validation data; one for all, or
@@ -159,6 +161,7 @@ class ModelConfig(_Settings):
 
     format: int = FORMAT
     name: str
+    bits: Bits = 16
     trunk: TrunkConfig
     preprocessing: PreprocessingConfig
     concepts: tuple[str, ...]
@@ -281,23 +284,18 @@ def _build_decoder(config: ModelConfig, form: Form, features: int) -> Decoder:
     return Decoder(interface, len(config.vocabulary(form)), chosen.embedding, chosen.hidden, chosen.dropout)
 
 
-def save_model(model: CnnRnn, config: ModelConfig, folder: Path, *, card: str, half: bool = True) -> None:
+def save_model(model: CnnRnn, config: ModelConfig, folder: Path, *, card: str) -> None:
     """Write a model folder; each file is replaced as a whole, the configuration last.
 
     Args:
         model: its weights.
-        config: its description.
+        config: its description; says how many bits a weight takes.
         folder: made if it does not exist.
         card: the model card, Markdown.
-        half: store half-precision weights (half the size; they are computed with in single precision).
     """
     folder.mkdir(parents=True, exist_ok=True)
-    weights = {
-        name: (value.half() if half and value.is_floating_point() else value).detach().cpu().contiguous()
-        for name, value in model.state_dict().items()
-    }
     with atomic_write(folder / WEIGHTS, binary=True) as file:
-        file.write(save(weights, {"format": "pt"}))
+        file.write(save(stored(model.state_dict(), config.bits), {"format": "pt"}))
     with atomic_write(folder / CARD) as file:
         file.write(card)
     save_config(config, folder)
@@ -369,7 +367,7 @@ def read_weights_as_saved(folder: Path) -> dict[str, Tensor]:
         SemregError: missing or damaged.
     """
     try:
-        return load_file(folder / WEIGHTS)
+        return unstored(load_file(folder / WEIGHTS))
     except Exception as error:  # safetensors raises its own kinds, none of them documented
         raise SemregError(f"{folder / WEIGHTS} cannot be read ({error}): fetch the model again") from None
 

@@ -96,6 +96,18 @@ def test_the_whole_run_learnt_in_every_stage(whole_run: Path) -> None:
     assert [event["update"] for event in events(whole_run) if event["event"] == "update"] == list(range(1, 19))
 
 
+def test_a_model_of_8_bits_is_the_same_model_rounded(short: Recipe, progress: None, whole_run: Path) -> None:
+    folder = whole_run.with_name("rounded")
+    run.train(short.model_copy(update={"bits": 8}), folder)
+    for name in ("model.safetensors", "replay.safetensors"):
+        assert torch.int8 in {value.dtype for value in load_file(folder / "model" / name).values()}, name
+    rounded, whole = load_model(folder / "model")[0], load_model(whole_run / "model")[0]
+    for (name, less), more in zip(rounded.named_parameters(), whole.parameters(), strict=True):
+        step = more.abs().amax() / 127
+        torch.testing.assert_close(less, more, atol=float(step), rtol=1e-3, msg=name)
+    assert not same(rounded.state_dict(), whole.state_dict())
+
+
 # In the middle of an epoch and at its end, in each stage; the first has a moving average of its weights, and a hold.
 @pytest.mark.parametrize("updates", [2, 3, 8, 14, 17])
 def test_a_stopped_run_goes_on_to_the_same_bits(

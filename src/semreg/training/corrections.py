@@ -124,7 +124,7 @@ def learn_corrections(init: Path, data: Path, folder: Path) -> Path:
         card = (init / CARD).read_text(encoding="utf-8") if (init / CARD).is_file() else f"# {config.name}\n"
         card += f"\nThe concept layer has since learnt from {count} corrections in {len(records)} pictures.\n"
         save_model(model, config.model_copy(update={"training": training}), folder / MODEL, card=card)
-        save_replay(replay, folder / MODEL)
+        save_replay(replay, folder / MODEL, config.bits)
     return folder / MODEL
 
 

@@ -83,6 +83,7 @@ def prepare_data(
     beside = recipe.beside.trunks if recipe.beside else ()
     config = ModelConfig(
         name=recipe.name,
+        bits=recipe.bits,
         trunk=TrunkConfig(name=recipe.trunk.name, folded=recipe.trunk.batchnorm == "folded", beside=beside),
         neighbours=recipe.neighbours.config(len(train) + len(also)) if recipe.neighbours else None,
         preprocessing=recipe.preprocessing,

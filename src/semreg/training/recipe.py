@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from semreg.data.augmentation import Augmentation
 from semreg.errors import SemregError
+from semreg.model.stored import Bits
 from semreg.model_folder import ConsensusConfig, Form, NeighboursConfig, PreprocessingConfig
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -403,6 +404,7 @@ class Recipe(Settings):
         seed: decides every random number of the run.
         forms: tags, caption, or both: one decoder each.
         precision: "fp32", or "bf16" where the device is fast at it.
+        bits: that a weight takes in the model folder. 8 halve its size, and change what it says hardly.
         beams: width of the beam search that the model is used with, and judged with at the end.
         init: a model folder; every part of it that fits is where this run starts from.
         init_decoders: whether that holds for its decoders too, or for trunk and concepts alone.
@@ -414,6 +416,7 @@ class Recipe(Settings):
     seed: int = 0
     forms: tuple[Form, ...] = ("tags",)
     precision: Literal["fp32", "bf16"] = "fp32"
+    bits: Bits = 16
     beams: Count = 3
     init: Path | None = None
     init_decoders: bool = True

@@ -10,16 +10,17 @@ from torch import Tensor
 
 from semreg.errors import SemregError
 from semreg.files import atomic_write
+from semreg.model.stored import Bits, stored, unstored
 from semreg.model_folder import REPLAY
 
 COUNT = 1000  # 2.6 MB for features of 1280; a picture cannot be made of them
 
 
-def save_replay(features: Tensor, folder: Path) -> None:
-    """Write features (R, D) beside a model, in half precision."""
+def save_replay(features: Tensor, folder: Path, bits: Bits) -> None:
+    """Write features (R, D) beside a model, in as many bits as its weights."""
     folder.mkdir(parents=True, exist_ok=True)
     with atomic_write(folder / REPLAY, binary=True) as file:
-        file.write(save({"features": features.detach().half().cpu().contiguous()}))
+        file.write(save(stored({"features": features}, bits)))
 
 
 def read_replay(folder: Path) -> Tensor:
@@ -29,7 +30,7 @@ def read_replay(folder: Path) -> Tensor:
         SemregError: it has none, or they cannot be read.
     """
     try:
-        return load_file(folder / REPLAY)["features"].float()
+        return unstored(load_file(folder / REPLAY))["features"].float()
     except FileNotFoundError:
         raise SemregError(
             f"the model {str(folder)!r} keeps no features of old pictures ({REPLAY}), without which it would forget: "

@@ -26,6 +26,7 @@ from semreg.errors import SemregError
 from semreg.evaluate import evaluate
 from semreg.files import atomic_write
 from semreg.model.cnn_rnn import CnnRnn
+from semreg.model.stored import stored, unstored
 from semreg.model_folder import (
     CARD,
     ModelConfig,
@@ -200,7 +201,7 @@ def _run(recipe: Recipe, folder: Path, start: Start | None, first_run: Path | No
                 save_held_out(model, every, setting, folder, progress.seconds)
             accelerator.wait_for_everyone()
             return folder
-        model.half().float()  # the model is saved in half precision: what is tuned is what is saved
+        model.load_state_dict(unstored(stored(model.state_dict(), config.bits)))  # what is tuned is what is saved
         if first_run:
             config = with_choices(config, first_run / MODEL)
         else:
@@ -208,7 +209,7 @@ def _run(recipe: Recipe, folder: Path, start: Start | None, first_run: Path | No
         if main:
             training = summary(setting.recipe, progress, setting.train, setting.validation)
             config = config.model_copy(update={"training": training})
-            _remember(model, setting, folder / MODEL)
+            _remember(model, config, setting, folder / MODEL)
             finish(model, config, setting.recipe, folder / MODEL, records, log)
             log.event("model", folder=MODEL, **asdict(progress))
             log.say(f"the model is in {folder / MODEL}")
@@ -291,12 +292,12 @@ def _chosen(model: CnnRnn, config: ModelConfig, setting: Setting) -> ModelConfig
     return config.model_copy(update={"consensus": choose_weight(model, config, seen, setting)})
 
 
-def _remember(model: CnnRnn, setting: Setting, folder: Path) -> None:
+def _remember(model: CnnRnn, config: ModelConfig, setting: Setting, folder: Path) -> None:
     """Keep what the model sees in some training pictures, so that it can later learn without forgetting them."""
     train = setting.train
     some = replace(train, paths=[train.paths[i] for i in kept_pictures(len(train), setting.recipe.seed)])
     seen = encode(model, some, setting, "pictures to remember", keep=True, together=False)
-    save_replay(seen.features, folder)
+    save_replay(seen.features, folder, config.bits)
 
 
 def finish(
