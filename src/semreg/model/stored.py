@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 Bits = Literal[8, 16, 32]
 SCALE = ".scale"  # ends the name of a matrix's scales
@@ -49,6 +49,11 @@ def unstored(saved: Mapping[str, Tensor]) -> dict[str, Tensor]:
         for name, value in saved.items()
         if name not in scales
     }
+
+
+def round_weights(module: nn.Module, bits: Bits) -> None:
+    """Give a module the weights that would be read back if it were stored, in place."""
+    module.load_state_dict(unstored(stored(module.state_dict(), bits)))
 
 
 def _scaled(levels: Tensor, scale: Tensor) -> Tensor:

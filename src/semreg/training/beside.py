@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from semreg.model.cnn_rnn import CnnRnn
+from semreg.model.stored import round_weights
 from semreg.model.trunks import SideBySide, build_trunk
 from semreg.training.setting import Setting, encode
 from semreg.training.validation import validate_concepts
@@ -34,6 +35,7 @@ def stand_beside(model: CnnRnn, setting: Setting) -> None:
     others = [build_trunk(name, pretrained=pretrained, folded=True).to(setting.device) for name in wanted.trunks]
     for other in others:
         other.requires_grad_(False).eval()
+        round_weights(other, setting.recipe.bits)  # as they will be saved
     model.trunk = SideBySide(taught, others)
     own = model.semantic
     model.semantic = nn.Linear(model.trunk.feature_size, own.out_features).to(setting.device)

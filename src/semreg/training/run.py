@@ -26,7 +26,7 @@ from semreg.errors import SemregError
 from semreg.evaluate import evaluate
 from semreg.files import atomic_write
 from semreg.model.cnn_rnn import CnnRnn
-from semreg.model.stored import stored, unstored
+from semreg.model.stored import round_weights
 from semreg.model_folder import (
     CARD,
     ModelConfig,
@@ -201,7 +201,7 @@ def _run(recipe: Recipe, folder: Path, start: Start | None, first_run: Path | No
                 save_held_out(model, every, setting, folder, progress.seconds)
             accelerator.wait_for_everyone()
             return folder
-        model.load_state_dict(unstored(stored(model.state_dict(), config.bits)))  # what is tuned is what is saved
+        round_weights(model, config.bits)  # what is tuned is what is saved
         if first_run:
             config = with_choices(config, first_run / MODEL)
         else:
@@ -277,8 +277,13 @@ def _taught(
 
 
 def _complete(model: CnnRnn, config: ModelConfig, setting: Setting) -> None:
-    """What comes when the CNN has learnt: others beside it, and neighbours in the eyes of all of them."""
+    """What comes when the CNN has learnt: others beside it, and neighbours in the eyes of all of them.
+
+    Its weights are rounded first, as they will be saved: decoders learn from what they will be shown.
+    """
+    round_weights(model.trunk, config.bits)
     stand_beside(model, setting)
+    round_weights(model.semantic, config.bits)
     meet_neighbours(model, config, setting)
 
 
