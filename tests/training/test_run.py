@@ -22,7 +22,8 @@ from semreg.model_folder import load_model, read_config
 from semreg.training import run
 from semreg.training.memory_stages import Relations, SelfCritical
 from semreg.training.preparation import prepare_data, split_records
-from semreg.training.recipe import Recipe, SelfCriticalStage, load_recipe
+from semreg.training.recipe import Recipe, load_recipe
+from semreg.training.recipe_stages import SelfCriticalStage
 from semreg.training.refit import second_recipe
 from semreg.training.vision_stages import Concepts, Joint
 

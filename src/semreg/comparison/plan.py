@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from semreg.errors import SemregError
-from semreg.training.recipe import ConceptsStage, JointStage, Recipe, RelationsStage, Stage
+from semreg.training.recipe import Recipe
+from semreg.training.recipe_stages import ConceptsStage, JointStage, RelationsStage, Stage
 
 INTERFACES = ("input", "state", "fusion", "semantic")
 FINE_TUNED, END_TO_END = "fine-tuned", "end-to-end"

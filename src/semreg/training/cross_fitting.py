@@ -19,7 +19,8 @@ from semreg.errors import SemregError
 from semreg.files import atomic_write
 from semreg.model.cnn_rnn import CnnRnn
 from semreg.training.examples import Examples
-from semreg.training.recipe import Recipe, VisionSettings
+from semreg.training.recipe import Recipe
+from semreg.training.recipe_stages import VisionSettings
 from semreg.training.setting import Setting, encode
 
 HELD_OUT = "held-out.safetensors"

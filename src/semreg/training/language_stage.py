@@ -16,7 +16,7 @@ from semreg.training.examples import multi_hot, padded
 from semreg.training.imagination import Imagination
 from semreg.training.memory_stages import FromMemory
 from semreg.training.path_loss import path_loss
-from semreg.training.recipe import LanguageStage
+from semreg.training.recipe_stages import LanguageStage
 from semreg.training.setting import Setting
 
 UNKNOWN_WORDS = 1  # that a caption may have

@@ -16,7 +16,7 @@ from semreg.errors import SemregError
 from semreg.model.cnn_rnn import CnnRnn
 from semreg.training.checkpoint import Average, Progress, snapshot
 from semreg.training.log import RunLog
-from semreg.training.recipe import StageSettings
+from semreg.training.recipe_stages import StageSettings
 from semreg.training.stages import Stage
 
 WARM_UP = 0.05  # share of a stage's updates

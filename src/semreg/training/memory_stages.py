@@ -20,7 +20,7 @@ from semreg.model.interfaces import Encoding
 from semreg.model.prepared import PreparedDecoder
 from semreg.training.examples import padded
 from semreg.training.path_loss import path_loss
-from semreg.training.recipe import MemoryStage, RelationsStage, SelfCriticalStage
+from semreg.training.recipe_stages import MemoryStage, RelationsStage, SelfCriticalStage
 from semreg.training.setting import Setting, encode
 from semreg.training.validation import validate_forms
 

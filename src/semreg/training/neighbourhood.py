@@ -14,7 +14,8 @@ from semreg.model.cnn_rnn import CnnRnn
 from semreg.model.interfaces import Encoding
 from semreg.model_folder import ConsensusConfig, ModelConfig, build_consensus, build_neighbours
 from semreg.training.examples import Examples
-from semreg.training.recipe import Recipe, VisionSettings
+from semreg.training.recipe import Recipe
+from semreg.training.recipe_stages import VisionSettings
 from semreg.training.setting import Setting, encode
 from semreg.training.validation import BATCH, slice_encoding, validate_concepts
 

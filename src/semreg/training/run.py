@@ -57,7 +57,8 @@ from semreg.training.neighbourhood import (
     remember_held_out,
 )
 from semreg.training.preparation import prepare_data, readable, split_records
-from semreg.training.recipe import LanguageStage, Recipe, load_recipe, save_recipe
+from semreg.training.recipe import Recipe, load_recipe, save_recipe
+from semreg.training.recipe_stages import LanguageStage
 from semreg.training.refit import first_recipe, second_recipe, with_choices
 from semreg.training.replay import kept_pictures, save_replay
 from semreg.training.setting import Setting, encode

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from semreg.model.cnn_rnn import CnnRnn
 from semreg.training.language_stage import Language
 from semreg.training.memory_stages import Relations, SelfCritical
-from semreg.training.recipe import ConceptsStage, JointStage, LanguageStage, SelfCriticalStage, StageSettings
+from semreg.training.recipe_stages import ConceptsStage, JointStage, LanguageStage, SelfCriticalStage, StageSettings
 from semreg.training.setting import Setting
 from semreg.training.vision_stages import Concepts, Joint
 

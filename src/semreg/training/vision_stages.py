@@ -14,7 +14,7 @@ from semreg.model.interfaces import Encoding
 from semreg.model.losses import UNARY_LOSSES
 from semreg.model.trunks import blend, build_trunk, freeze
 from semreg.training.path_loss import path_loss
-from semreg.training.recipe import ConceptsStage, JointStage, RelationsStage, VisionSettings
+from semreg.training.recipe_stages import ConceptsStage, JointStage, RelationsStage, VisionSettings
 from semreg.training.setting import Setting, encode
 from semreg.training.validation import validate_concepts, validate_forms
 from semreg.training.views import Views
