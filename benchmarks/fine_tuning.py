@@ -35,7 +35,8 @@ from semreg.data.records import of_split, read_records
 from semreg.evaluate import Tags, predict, tag_tables
 from semreg.evaluation import mean_average_precision, tagging_scores
 from semreg.evaluation.bootstrap import compare_rankings, compare_tags
-from semreg.model_folder import ModelConfig, find_model, fingerprint, read_config
+from semreg.model_config import ModelConfig
+from semreg.model_folder import find_model, fingerprint, read_config
 
 RECIPE = Path(__file__).parents[1] / "recipes" / "own-tags.yaml"
 STARTS = ("imagenet", "init")

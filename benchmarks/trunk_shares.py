@@ -25,7 +25,8 @@ from torch.nn import functional as F
 from semreg.bench.measure import surroundings
 from semreg.evaluation import mean_average_precision
 from semreg.model.cnn_rnn import CnnRnn
-from semreg.model_folder import ModelConfig, build_model, find_model, fingerprint, read_config
+from semreg.model_config import ModelConfig
+from semreg.model_folder import build_model, find_model, fingerprint, read_config
 from semreg.training.features import look
 from semreg.training.log import RunLog
 from semreg.training.transfer import carry_over

@@ -11,7 +11,8 @@ import semreg
 from semreg import Annotator, Options, SemregError
 from semreg.data.records import Record, of_split, read_records
 from semreg.evaluate import compare, evaluate, predict, tag_tables
-from semreg.model_folder import DecoderConfig, build_model
+from semreg.model_config import DecoderConfig
+from semreg.model_folder import build_model
 
 
 @pytest.fixture(scope="module")

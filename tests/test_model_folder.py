@@ -14,18 +14,8 @@ from safetensors.torch import load_file, save_file
 from semreg.errors import SemregError
 from semreg.model.cnn_rnn import CnnRnn
 from semreg.model.stored import Bits, stored, unstored
-from semreg.model_folder import (
-    DecoderConfig,
-    ModelConfig,
-    PreprocessingConfig,
-    TagScoreConfig,
-    TrunkConfig,
-    build_model,
-    fingerprint,
-    load_model,
-    read_config,
-    save_model,
-)
+from semreg.model_config import DecoderConfig, ModelConfig, PreprocessingConfig, TagScoreConfig, TrunkConfig
+from semreg.model_folder import build_model, fingerprint, load_model, read_config, save_model
 
 
 def configuration(**changes: object) -> ModelConfig:

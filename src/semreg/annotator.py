@@ -19,7 +19,8 @@ from semreg.errors import SemregError
 from semreg.explanation import Explanation
 from semreg.model.cnn_rnn import CnnRnn
 from semreg.model.interfaces import Encoding
-from semreg.model_folder import Form, ModelConfig, TagScoreConfig, find_model, fingerprint, load_model
+from semreg.model_config import Form, ModelConfig, TagScoreConfig
+from semreg.model_folder import find_model, fingerprint, load_model
 from semreg.options import Options
 from semreg.reading import Batch, Reader
 from semreg.runtime.choose import Wanted, load_engine

@@ -15,7 +15,7 @@ from semreg.data.records import Record
 from semreg.errors import SemregError
 from semreg.evaluate import predict, tag_tables, true_tags
 from semreg.evaluation import choose_threshold, expected_calibration_error, fit_scale, tagging_scores
-from semreg.model_folder import ConceptScaleConfig, ModelConfig, TagScoreConfig
+from semreg.model_config import ConceptScaleConfig, ModelConfig, TagScoreConfig
 from semreg.options import Options
 
 Bools = NDArray[np.bool_]

@@ -11,7 +11,8 @@ import pytest
 
 from semreg.annotation import Annotation, Caption, Tag
 from semreg.errors import SemregError
-from semreg.folders.outputs import TextFolderWriter, open_writer
+from semreg.folders.formats import open_writer
+from semreg.folders.outputs import TextFolderWriter
 
 DOG = Annotation("a/b.jpg", (Tag("dog", 0.97), Tag("grass", 0.5)), Caption("a dog runs", -0.61))
 FAILED = Annotation.failed("c.jpg", "c.jpg cannot be read", "m@1")

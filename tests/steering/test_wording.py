@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from semreg.data.concepts import word_forms
-from semreg.model_folder import DecoderConfig, ModelConfig, PreprocessingConfig, TrunkConfig
+from semreg.model_config import DecoderConfig, ModelConfig, PreprocessingConfig, TrunkConfig
 from semreg.steering import word_rules
 
 WORDS = ("a", "the", "thing", "horse", "horses", "rides", "riding", "stop", "sign", "signs", "photo", "photos", "is")

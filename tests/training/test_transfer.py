@@ -12,7 +12,8 @@ import torch
 from semreg.data.records import read_records
 from semreg.errors import SemregError
 from semreg.model.cnn_rnn import CnnRnn
-from semreg.model_folder import ModelConfig, build_model, load_model
+from semreg.model_config import ModelConfig
+from semreg.model_folder import build_model, load_model
 from semreg.training import run
 from semreg.training.preparation import prepare_data, split_records
 from semreg.training.recipe import Recipe, load_recipe

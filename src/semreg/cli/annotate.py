@@ -186,7 +186,7 @@ def _usable(file: Path) -> bool:
 
 
 def _writer(form: str, output: Path | None, base: Path | None, text: Content, *, dry: bool) -> Writer:
-    from semreg.folders.outputs import open_writer
+    from semreg.folders.formats import open_writer
 
     if dry:
         return open_writer("jsonl" if form == "jsonl" else "table")

@@ -42,8 +42,8 @@ def search(
         semreg search ~/photos dog --format jsonl --limit 10
     """
     from semreg.folders.database import find_journal
+    from semreg.folders.formats import open_writer
     from semreg.folders.journal import Journal
-    from semreg.folders.outputs import open_writer
     from semreg.folders.search import search as look
 
     chosen = format or ("table" if sys.stdout.isatty() else "paths")

@@ -40,8 +40,8 @@ def watch(
         semreg watch ~/inbox | while read -r line; do echo "$line"; done
     """
     from semreg.folders.changes import settle
+    from semreg.folders.formats import open_writer
     from semreg.folders.journal import Journal
-    from semreg.folders.outputs import open_writer
     from semreg.folders.walk import Patterns
     from semreg.folders.watch import complete
     from semreg.folders.watch import watch as look_again

@@ -6,7 +6,7 @@ import csv
 import re
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path, PurePosixPath
 from types import TracebackType
@@ -198,36 +198,6 @@ class TableWriter(_StreamWriter):
 def text_of(annotation: Annotation, content: Content) -> str:
     """What a text file beside a picture holds: a line with its tags joined by `, `, or with its caption."""
     return _printable(_tags(annotation) if content == "tags" else _caption(annotation)) + "\n"
-
-
-def open_writer(
-    format: str,
-    output: Path | None = None,
-    *,
-    content: Content = "tags",
-    base: Path | None = None,
-    overwrite: bool = False,
-) -> Writer:
-    """Return the writer for `format` (jsonl, csv, parquet, txt or table); `output` None is stdout.
-
-    For txt, an output that is a folder, or that does not exist and has no suffix, gets a file a picture
-    (`TextFolderWriter`, the only one that `content`, `base` and `overwrite` concern); any other gets a line a
-    picture.
-
-    Raises:
-        SemregError: there is no such format; names those there are.
-    """
-    if format == "txt" and output and (output.is_dir() or not (output.suffix or output.exists())):
-        return TextFolderWriter(output, content=content, base=base, overwrite=overwrite)
-    if format == "parquet":
-        from semreg.folders.parquet import ParquetWriter
-
-        return ParquetWriter(output)
-    writers: dict[str, Callable[[Path | None], Writer]]
-    writers = {"jsonl": JsonLinesWriter, "csv": CsvWriter, "txt": TextWriter, "table": TableWriter}
-    if format not in writers:
-        raise SemregError(f"format must be one of jsonl, csv, parquet, txt, table, is {format!r}")
-    return writers[format](output)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ import torch
 from semreg.errors import SemregError
 from semreg.files import atomic_write
 from semreg.model.cnn_rnn import CnnRnn
-from semreg.model_folder import ModelConfig
+from semreg.model_config import ModelConfig
 from semreg.runtime.engine import KINDS, Engine, split_name
 from semreg.runtime.exported import Manifest, open_export, read_manifest, write_graphs
 from semreg.runtime.parity import check_pictures, parity, pictures_a_second

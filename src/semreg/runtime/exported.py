@@ -16,7 +16,7 @@ from torch import Tensor
 from semreg.errors import SemregError
 from semreg.files import atomic_write
 from semreg.model.cnn_rnn import CnnRnn
-from semreg.model_folder import ModelConfig
+from semreg.model_config import ModelConfig
 from semreg.runtime.graph_engine import GraphDecoder, GraphEngine, Run
 from semreg.runtime.graphs import BEGIN, LOOK, NEIGHBOURS, STEP, graphs_of, source_of
 from semreg.runtime.torch_engine import PreparedDecoders, has_bfloat16

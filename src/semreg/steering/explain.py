@@ -14,7 +14,7 @@ from semreg.decoding import Hypotheses
 from semreg.decoding.tag_scores import combine
 from semreg.explanation import Explanation, Influence, Overruled, TagReason, WordReason
 from semreg.model.cnn_rnn import CnnRnn
-from semreg.model_folder import ModelConfig, TagScoreConfig
+from semreg.model_config import ModelConfig, TagScoreConfig
 from semreg.steering.reasons import path_evidence, strongest, without_each, word_log_probabilities
 from semreg.steering.switches import Switched
 

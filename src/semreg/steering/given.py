@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Sequence
 
 from semreg.errors import SemregError
-from semreg.model_folder import ModelConfig
+from semreg.model_config import ModelConfig
 
 
 def given_labels(tags: Sequence[str], config: ModelConfig) -> list[int]:

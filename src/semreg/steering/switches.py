@@ -13,7 +13,7 @@ from semreg.annotation import Annotation
 from semreg.concept_scale import ConceptScale
 from semreg.errors import SemregError
 from semreg.model.interfaces import Encoding
-from semreg.model_folder import ModelConfig
+from semreg.model_config import ModelConfig
 
 UNLISTED = 0.00005  # what a concept is taken to have where an annotation lists none below 0.0001
 

@@ -10,7 +10,7 @@ from semreg.data.concepts import Concepts, word_forms
 from semreg.data.vocabulary import Vocabulary, words_of
 from semreg.decoding.required import Alternatives, Phrase
 from semreg.errors import SemregError
-from semreg.model_folder import Form, ModelConfig
+from semreg.model_config import Form, ModelConfig
 
 
 @dataclass(frozen=True)

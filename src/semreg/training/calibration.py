@@ -14,7 +14,7 @@ from semreg.decoding.tag_scores import combine, evidence, evidence_of_paths
 from semreg.evaluation import choose_threshold, fit_logistic, fit_scale
 from semreg.model.cnn_rnn import CnnRnn
 from semreg.model.interfaces import Encoding
-from semreg.model_folder import ConceptScaleConfig, ModelConfig, TagScoreConfig
+from semreg.model_config import ConceptScaleConfig, ModelConfig, TagScoreConfig
 from semreg.training.examples import Examples
 from semreg.training.recipe import Recipe
 from semreg.training.validation import BATCH, slice_encoding

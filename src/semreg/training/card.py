@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from semreg.model_folder import ModelConfig
+from semreg.model_config import ModelConfig
 from semreg.training.recipe import Recipe
 
 TAG_FIGURES = ("C-P", "C-R", "C-F1", "C-F1 mean", "O-P", "O-R", "O-F1", "N+")

@@ -14,7 +14,8 @@ from semreg.data.loader import leave_out_unreadable
 from semreg.data.records import Record, read_records
 from semreg.errors import SemregError
 from semreg.model.cnn_rnn import CnnRnn
-from semreg.model_folder import CARD, ModelConfig, load_model, save_model
+from semreg.model_config import ModelConfig
+from semreg.model_folder import CARD, load_model, save_model
 from semreg.training.features import look
 from semreg.training.log import RunLog
 from semreg.training.replay import read_replay, save_replay

@@ -12,7 +12,8 @@ from semreg.decoding import beam_search, search_for
 from semreg.evaluation import CiderD, tokenize
 from semreg.model.cnn_rnn import CnnRnn
 from semreg.model.interfaces import Encoding
-from semreg.model_folder import ConsensusConfig, ModelConfig, build_consensus, build_neighbours
+from semreg.model_config import ConsensusConfig, ModelConfig
+from semreg.model_folder import build_consensus, build_neighbours
 from semreg.training.examples import Examples
 from semreg.training.recipe import Recipe
 from semreg.training.recipe_stages import VisionSettings

@@ -13,7 +13,8 @@ from semreg.data.loader import leave_out_unreadable
 from semreg.data.records import Record, of_split
 from semreg.data.vocabulary import Vocabulary, word_vocabulary
 from semreg.errors import SemregError
-from semreg.model_folder import DecoderConfig, Form, ModelConfig, TrunkConfig, read_config
+from semreg.model_config import DecoderConfig, Form, ModelConfig, TrunkConfig
+from semreg.model_folder import read_config
 from semreg.training.examples import Examples, tag_labels, to_examples
 from semreg.training.log import RunLog
 from semreg.training.recipe import Recipe

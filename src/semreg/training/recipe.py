@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from semreg.errors import SemregError
 from semreg.model.stored import Bits
-from semreg.model_folder import Form, PreprocessingConfig
+from semreg.model_config import Form, PreprocessingConfig
 from semreg.training.recipe_groups import (
     BesideSettings,
     CaptionSettings,

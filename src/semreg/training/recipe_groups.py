@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from semreg.data.augmentation import Augmentation
-from semreg.model_folder import ConsensusConfig, NeighboursConfig
+from semreg.model_config import ConsensusConfig, NeighboursConfig
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]

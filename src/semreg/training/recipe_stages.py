@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
-from semreg.model_folder import Form
+from semreg.model_config import Form
 from semreg.training.recipe_groups import AugmentationSettings, Count, Positive, Settings, Share
 
 

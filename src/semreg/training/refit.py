@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 
 from semreg.errors import SemregError
-from semreg.model_folder import ModelConfig, read_config
+from semreg.model_config import ModelConfig
+from semreg.model_folder import read_config
 from semreg.training.log import LOG
 from semreg.training.recipe import Recipe
 

@@ -27,12 +27,8 @@ from semreg.evaluate import evaluate
 from semreg.files import atomic_write
 from semreg.model.cnn_rnn import CnnRnn
 from semreg.model.stored import round_weights
-from semreg.model_folder import (
-    CARD,
-    ModelConfig,
-    build_model,
-    save_model,
-)
+from semreg.model_config import ModelConfig
+from semreg.model_folder import CARD, build_model, save_model
 from semreg.options import Options
 from semreg.training.beside import stand_beside
 from semreg.training.calibration import Counts, calibrated

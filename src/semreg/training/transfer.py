@@ -13,7 +13,8 @@ from torch import Tensor
 from semreg.data.vocabulary import SPECIAL
 from semreg.errors import SemregError
 from semreg.model.cnn_rnn import CnnRnn
-from semreg.model_folder import DecoderConfig, Form, ModelConfig, read_config, read_weights_as_saved
+from semreg.model_config import DecoderConfig, Form, ModelConfig
+from semreg.model_folder import read_config, read_weights_as_saved
 from semreg.training.recipe import Recipe
 
 Group = TypeVar("Group", bound=BaseModel)

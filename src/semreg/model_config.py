@@ -1,0 +1,221 @@
+"""What a model is, beside its weights: the contents of config.json, and the vocabularies that follow from it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+
+from semreg.concept_scale import ConceptScale
+from semreg.data.concepts import Concepts
+from semreg.data.images import Preprocessing
+from semreg.data.vocabulary import SPECIAL, Vocabulary
+from semreg.errors import SemregError
+from semreg.model.efficientnet_lite import EfficientNetLite
+from semreg.model.stored import Bits
+from semreg.model.trunks import SideBySide, TimmTrunk, build_trunk
+
+FORMAT = 2  # 1 had no `bits`
+Form = Literal["tags", "caption"]
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TrunkConfig(_Settings):
+    """Which CNN, and whether its batch normalisation is folded into the convolutions.
+
+    Attributes:
+        beside: others that look too, as ImageNet made them: see `semreg.model.trunks.SideBySide`.
+    """
+
+    name: str = "lite0"
+    folded: bool = True
+    beside: tuple[str, ...] = ()
+
+    def build(self, *, pretrained: bool = False) -> EfficientNetLite | TimmTrunk | SideBySide:
+        """The modules, with ImageNet's weights or with random ones."""
+        trunk = build_trunk(self.name, pretrained=pretrained, folded=self.folded)
+        if not self.beside:
+            return trunk
+        return SideBySide(trunk, [build_trunk(name, pretrained=pretrained, folded=True) for name in self.beside])
+
+
+class NeighboursConfig(_Settings):
+    """The concept layer's second witness: see `semreg.model.neighbours`.
+
+    Attributes:
+        pictures: that it learnt from, and remembers.
+        strangers: pictures of nothing that it remembers beside them: see `semreg.data.strangers`.
+        size: numbers of each that are kept.
+        temperature: of the votes.
+    """
+
+    pictures: Annotated[int, Field(ge=1)]
+    strangers: Annotated[int, Field(ge=0)] = 0
+    size: Annotated[int, Field(ge=1)]
+    temperature: Annotated[float, Field(gt=0)]
+
+
+class ConsensusConfig(_Settings):
+    """What chooses among the captions that the search finds: see `semreg.model.consensus`.
+
+    A caption is ranked by the mean log-probability of its tokens, and `weight` times how much the neighbours agree.
+    """
+
+    pictures: Annotated[int, Field(ge=1)]
+    captions: Annotated[int, Field(ge=1)]
+    size: Annotated[int, Field(ge=1)]
+    neighbours: Annotated[int, Field(ge=1)]
+    weight: Annotated[float, Field(ge=0)] = 0.0
+
+
+class PreprocessingConfig(_Settings):
+    """How a picture becomes the trunk's input.
+
+    Attributes:
+        size: side in pixels.
+        resize: what happens to its aspect; see `semreg.data.images.Preprocessing`.
+        mirror: look at the mirror image too and average the features: twice the time, a little more accurate.
+    """
+
+    size: int = 224
+    resize: Literal["squash", "crop", "pad"] = "squash"
+    mirror: bool = False
+
+    def build(self) -> Preprocessing:
+        """The same, as the data room wants it."""
+        return Preprocessing(self.size, self.resize)
+
+
+class DecoderConfig(_Settings):
+    """One decoder: its interface, its sizes and its vocabulary."""
+
+    interface: Literal["input", "state", "fusion", "semantic"] = "semantic"
+    every_step: bool = True
+    evidence: bool = True
+    embedding: int = 512
+    hidden: int = 512
+    dropout: float = 0.5
+    words: tuple[str, ...]
+    max_length: int
+
+
+class TagScoreConfig(_Settings):
+    """A tag's probability: sigmoid(path * logit(p) + concept * logit(s_hat) + bias), and from where on it is kept.
+
+    p is the largest probability of the tag over the steps of the RNN's path, s_hat the concept layer's. The `paths`
+    best that the beam search finds count, by their probability. The threshold is one for all labels, or one for each.
+    `head` is the same for s_hat alone, the CNN's own head, against which the RNN is judged; None where it has no
+    probability of each label, or none was tuned for the labels.
+    """
+
+    path: float = 1.0
+    concept: float = 0.0
+    bias: float = 0.0
+    paths: int = 1
+    threshold: float | tuple[float, ...] = 0.5
+    head: float | tuple[float, ...] | None = None
+
+
+class ConceptScaleConfig(_Settings):
+    """How likely a concept is to be true, from its distance to its threshold: see `semreg.concept_scale`."""
+
+    slope: Annotated[float, Field(gt=0)]
+    offset: float
+
+
+class ModelConfig(_Settings):
+    """All that a model knows beside its weights.
+
+    Attributes:
+        bits: that a weight takes on disk: see `semreg.model.stored`. All are computed with in single precision.
+        supervised: whether the concept layer was taught by L_u, so that its outputs deserve their names.
+        tag_source: whether the tags are the data set's labels, or all concepts (captions speak of them too).
+        concept_threshold: probability from which a concept counts as seen, tuned on validation data; one for all, or
+            one for each.
+        concept_scale: fitted on validation data; None where the concept layer's own values are shown.
+        neighbours: training pictures that the concept layer asks; None for a layer by itself.
+        consensus: captions of training pictures that choose among those that are found; None for the likeliest.
+        beams: width of the search that scores and thresholds were chosen with, and that it is used with.
+        training: what it was trained on and how, and the figures seen; for people, not read by the program.
+    """
+
+    format: int = FORMAT
+    name: str
+    bits: Bits = 16
+    trunk: TrunkConfig
+    preprocessing: PreprocessingConfig
+    concepts: tuple[str, ...]
+    forms: dict[str, str] = Field(default_factory=dict)
+    supervised: bool = True
+    tag_source: Literal["labels", "concepts"] = "labels"
+    concept_threshold: float | tuple[float, ...] = 0.5
+    concept_scale: ConceptScaleConfig | None = None
+    neighbours: NeighboursConfig | None = None
+    consensus: ConsensusConfig | None = None
+    decoders: dict[Form, DecoderConfig]
+    tag_score: TagScoreConfig | None = None
+    beams: Annotated[int, Field(ge=1, le=100)] = 3
+    training: dict[str, Any] = Field(default_factory=dict)
+
+    def concept_vocabulary(self) -> Concepts:
+        """The concepts with their word forms."""
+        return Concepts(self.concepts, self.forms)
+
+    def concept_thresholds(self) -> tuple[float, ...]:
+        """The threshold of each of the K concepts."""
+        return _each(self.concept_threshold, len(self.concepts))
+
+    def scale(self) -> ConceptScale:
+        """From s_hat to the probabilities that people are shown, and back."""
+        thresholds = torch.tensor(self.concept_thresholds())
+        if self.concept_scale is None:
+            return ConceptScale(thresholds)
+        return ConceptScale(thresholds, self.concept_scale.slope, self.concept_scale.offset)
+
+    def tag_thresholds(self) -> tuple[float, ...]:
+        """The threshold of each of the L labels; 0.5 where none was tuned."""
+        wanted = self.tag_score.threshold if self.tag_score else 0.5
+        return _each(wanted, len(self.decoders["tags"].words) if "tags" in self.decoders else 0)
+
+    def head_thresholds(self) -> tuple[float, ...]:
+        """The threshold of each of the L labels where the concept layer alone tells them.
+
+        Raises:
+            SemregError: a label is no concept.
+        """
+        labels = self.decoders["tags"].words
+        index = self.concept_vocabulary().of_token(labels)
+        if min(index) < 0:
+            unknown = labels[index.index(min(index))]
+            raise SemregError(f"{unknown} is no concept of {self.name}: its concept layer cannot tell it")
+        if self.tag_score is not None and self.tag_score.head is not None:
+            return _each(self.tag_score.head, len(labels))
+        thresholds = self.concept_thresholds()
+        return tuple(thresholds[i] for i in index)
+
+    def vocabulary(self, form: Form) -> Vocabulary:
+        """The words or labels of one decoder."""
+        return Vocabulary(self.decoders[form].words)
+
+    def concept_of_token(self, form: Form) -> Tensor:
+        """For each token of one decoder the concept that it names, or -1, (V,); empty without that decoder."""
+        if form not in self.decoders:
+            return torch.zeros(0, dtype=torch.long)
+        return torch.tensor([-1] * len(SPECIAL) + self.concept_vocabulary().of_token(self.decoders[form].words))
+
+    def content(self, form: Form) -> tuple[int, ...]:
+        """The tokens of one decoder that name a concept."""
+        return tuple((self.concept_of_token(form) >= 0).nonzero()[:, 0].tolist())
+
+
+def _each(threshold: float | tuple[float, ...], count: int) -> tuple[float, ...]:
+    if isinstance(threshold, float):
+        return (threshold,) * count
+    if len(threshold) != count:
+        raise SemregError(f"a model needs a threshold for each of its {count} classes, has {len(threshold)}")
+    return threshold
