@@ -14,6 +14,7 @@ from tiny_decoder import (
     TOKENS,
     everything,
     greedy,
+    log_probabilities,
     mean_log_probability,
     pick,
     plain_beams,
@@ -134,6 +135,43 @@ def test_there_is_an_answer_when_nothing_ends() -> None:
     assert (found.lengths == 4).all()
     assert (found.tokens >= FIRST).all()
     assert found.scores.isfinite().all()
+
+
+@pytest.mark.parametrize("kind", INTERFACES)
+def test_whole_sequences_end_where_they_would_likeliest_have_ended(kind: str) -> None:
+    constraints, shorter = Constraints(max_length=6, forbidden=NEVER), 0
+    for seed in range(4):
+        decoder, encoding = tiny_decoder(kind, seed=seed), seen(PICTURES)
+        with torch.no_grad():
+            decoder.output.bias[STOP] -= 6  # nobody wants to stop
+        broken = beam_search(decoder, encoding, Search(1, constraints=constraints), **TOKENS)
+        whole = beam_search(decoder, encoding, Search(1, constraints=constraints, whole=True), **TOKENS)
+        assert whole.ended.all()
+        for b in range(PICTURES):
+            picture, (before,), (after,) = pick(encoding, b), broken.lists()[b], whole.lists()[b]
+            if broken.ended[b, 0]:
+                assert after == before
+                continue
+            stop = log_probabilities(decoder, picture, before)[1:, STOP]  # behind one token, two ...
+            assert after == before[: int(stop.argmax()) + 1]
+            expected = mean_log_probability(decoder, picture, after, True)
+            assert whole.scores[b, 0].item() == pytest.approx(expected, abs=1e-5)
+            assert (whole.tokens[b, 0, len(after) :] == PADDING).all()
+            shorter += len(after) < len(before)
+    assert shorter  # else it would say little
+
+
+def test_whole_sequences_are_distinct_sorted_and_as_long_as_they_must_be() -> None:
+    decoder, encoding = tiny_decoder(), seen(PICTURES)
+    with torch.no_grad():
+        decoder.output.bias[STOP] -= 12
+    constraints = Constraints(min_length=3, max_length=6, forbidden=NEVER, required=(((FIRST,),),))
+    found = beam_search(decoder, encoding, Search(4, 4, constraints=constraints, whole=True), **TOKENS)
+    for sequences, scores in zip(found.lists(), found.scores.tolist(), strict=True):
+        assert sequences and all(3 <= len(tokens) <= 6 and FIRST in tokens for tokens in sequences)
+        assert len({tuple(tokens) for tokens in sequences}) == len(sequences)
+        assert scores == sorted(scores, reverse=True)
+    assert found.ended.all()
 
 
 def test_behind_the_end_there_is_padding_only() -> None:

@@ -26,7 +26,7 @@ def info(model: ModelOption = None) -> None:
     config = read_config(folder)
     typer.echo(f"{config.name}@{fingerprint(folder)}")
     typer.echo(f"folder     {folder}")
-    typer.echo(f"weights    {(folder / WEIGHTS).stat().st_size / 1e6:.1f} MB")
+    typer.echo(f"weights    {(folder / WEIGHTS).stat().st_size / 1e6:.1f} MB, {config.bits} bits each")
     beside = f", beside it {' and '.join(config.trunk.beside)}" if config.trunk.beside else ""
     typer.echo(f"trunk      {config.trunk.name}, {config.preprocessing.size} pixels{beside}")
     typer.echo(f"concepts   {len(config.concepts)}")

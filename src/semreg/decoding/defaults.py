@@ -24,7 +24,8 @@ def search_for(
     """The search for one form of annotation.
 
     Args:
-        form: "tags": no label twice, as many as the model wants. "caption": no three words in a row twice.
+        form: "tags": no label twice, as many as the model wants. "caption": no three words in a row twice, and no
+            sentence that breaks off.
         max_length: tokens at most.
         never: tokens that are never produced.
         beams: M.
@@ -50,4 +51,6 @@ def search_for(
         no_repeat_ngram=0 if tags else no_repeat_ngram,
         once=() if tags else tuple(token for token in once if token not in needed),
     )
-    return Search(beams=beams, n_best=n_best, length_penalty=0.0 if tags else 1.0, constraints=constraints)
+    return Search(
+        beams=beams, n_best=n_best, length_penalty=0.0 if tags else 1.0, whole=not tags, constraints=constraints
+    )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from semreg.decoding.constraints import IMPOSSIBLE, Constraints
 from semreg.decoding.generator import Generator, S
@@ -25,6 +26,8 @@ class Search:
         length_penalty: a sequence of L tokens (stop included) is ranked by log p / L ** length_penalty; 0 ranks by
             plain probability and prefers short sequences, 1 by the mean log-probability.
         constraints: what a sequence may and must contain.
+        whole: where none of a picture's sequences has ended at the length limit, end each where the stop token was
+            likeliest, instead of returning it as it stands: a sentence must not break off.
 
     Raises:
         SemregError: a value outside its range.
@@ -34,6 +37,7 @@ class Search:
     n_best: int = 1
     length_penalty: float = 1.0
     constraints: Constraints = field(default_factory=Constraints)
+    whole: bool = False
 
     def __post_init__(self) -> None:
         if not 1 <= self.beams <= 100:
@@ -144,7 +148,8 @@ def beam_search(
     """Find the likeliest sequences for B pictures at once.
 
     A picture is done when `beams` of its hypotheses have ended among its best `beams` candidates, and then leaves the
-    batch; what has not ended at the length limit is returned as it stands, so there is always an answer.
+    batch; what has not ended at the length limit is returned as it stands (see `Search.whole`), so there is always an
+    answer.
 
     Where something is required, hypotheses that have said as much of it compete only with each other: `beams` are kept
     for each number of tokens that remain to be said, and all go on to the length limit, for a sentence that comes to
@@ -236,7 +241,56 @@ def beam_search(
     count = complete.shape[1]
     paths = None if peaks is None else peaks.view(*sums.shape, peaks.shape[1])[:, :count]
     pool.add(alive, complete, sums[:, :count], history[:, :count], paths, ended=False)
-    return pool.best(search.n_best, search.length_penalty)
+    found = pool.best(search.n_best, search.length_penalty)
+    broken = ~found.ended.any(1)  # (B,)
+    if not search.whole or not bool(broken.any()):
+        return found
+    return _ended(decoder, encoding, found, broken.nonzero()[:, 0], search, start, stop, padding)
+
+
+def _ended(
+    decoder: Generator[S],
+    encoding: Encoding,
+    found: Hypotheses,
+    broken: Tensor,
+    search: Search,
+    start: int,
+    stop: int,
+    padding: int,
+) -> Hypotheses:
+    """The hypotheses with those of the pictures `broken` (R,) cut back to where the stop token was likeliest.
+
+    Read once more as a whole, a sequence tells how likely it was behind each of its tokens. Of two that become the
+    same one stays.
+    """
+    count, limit = found.tokens.shape[1:]
+    tokens, rows = found.tokens[broken].flatten(0, 1), broken.repeat_interleave(count)  # (R n, T), (R n,)
+    told = Encoding(encoding.features[rows], encoding.logits[rows], encoding.concepts[rows])
+    scores = decoder(told, F.pad(tokens, (1, 0), value=start)).float().log_softmax(-1)  # (R n, T + 1, V)
+    each = scores[:, :-1].gather(2, tokens[..., None])[..., 0]
+    before = F.pad(each.cumsum(1), (1, 0))  # (R n, T + 1) log p of the first t tokens
+    ends = [search.constraints.apply(scores[:, t].clone(), tokens[:, :t], stop)[:, stop] for t in range(limit + 1)]
+    end = torch.stack(ends, 1)
+    end[:, 0] = IMPOSSIBLE  # something is said
+    length = end.argmax(1)  # (R n,)
+    mean = (before + end).gather(1, length[:, None])[:, 0] / (length + 1)
+    tokens = tokens.masked_fill(torch.arange(limit, device=tokens.device) >= length[:, None], padding)
+    possible = (mean > IMPOSSIBLE) & (found.scores[broken].flatten() > IMPOSSIBLE)
+    tokens, mean, length, possible = (x.view(-1, count, *x.shape[1:]) for x in (tokens, mean, length, possible))
+    alike = (tokens[:, :, None] == tokens[:, None]).all(3).tril(-1).any(2)  # (R, n) as one before it
+    usable = possible.any(1)  # what may end nowhere stays as it stands
+    mean = mean.masked_fill(alike | ~possible, IMPOSSIBLE)
+    order = mean.sort(dim=1, descending=True, stable=True).indices
+    mean, length = mean.gather(1, order), length.gather(1, order)
+    tokens = tokens.gather(1, order[..., None].expand_as(tokens))
+    which = broken[usable]
+    return Hypotheses(
+        found.tokens.index_copy(0, which, tokens[usable]),
+        found.lengths.index_copy(0, which, length[usable]),
+        found.scores.index_copy(0, which, mean[usable]),
+        found.ended.index_fill(0, which, True),
+        found.evidence,
+    )
 
 
 def _beside(scores: Tensor, known: Sequence[int]) -> Tensor:
