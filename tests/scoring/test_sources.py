@@ -9,7 +9,7 @@ import pytest
 
 from semreg.annotation import Annotation, Caption, Tag
 from semreg.errors import SemregError
-from semreg.folders.outputs import open_writer
+from semreg.folders.formats import open_writer
 from semreg.scoring.sources import read_source, training_captions
 
 SAID = [
