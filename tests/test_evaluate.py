@@ -95,6 +95,13 @@ def test_tags_that_come_from_concepts_are_compared_with_those_of_tags_and_captio
     assert result["tags"]["sets"]["own"]["classes"] >= 3 and "captions" not in result
 
 
+def test_a_concept_that_is_no_tag_is_not_missed_among_the_tags(annotator: Annotator, records: list[Record]) -> None:
+    decoder = DecoderConfig(words=("circle", "square"), max_length=2, embedding=8, hidden=8)
+    other = small_annotator(annotator, tag_source="concepts", decoders={"tags": decoder})
+    result = evaluate(other, records)
+    assert result["tags"]["labels unknown to the model"] == 0 and result["tags"]["sets"]["top 3"]["O-R"] == 1
+
+
 def test_a_model_of_fewer_than_three_labels_is_compared_too(annotator: Annotator, records: list[Record]) -> None:
     decoder = DecoderConfig(words=("circle", "square"), max_length=2, embedding=8, hidden=8)
     other = small_annotator(annotator, decoders={"tags": decoder})

@@ -134,7 +134,7 @@ def test_a_missing_folder_a_file_and_a_folder_without_configuration_are_told_apa
         (lambda fields: "{", "config.json is not JSON"),
         (lambda fields: b"\xff\xfe".decode("latin-1") * 9, "config.json is not JSON"),
         (lambda fields: [], "config.json"),
-        (lambda fields: {**fields, "format": 3}, "has format 3, this version reads up to 2: update semreg"),
+        (lambda fields: {**fields, "format": 3}, "has format 4, this version reads up to 3: update semreg"),
         (lambda fields: {**fields, "format": "x"}, "format: "),
         (lambda fields: {**fields, "format": None}, "format: "),
         (lambda fields: {**fields, "colour": 1}, "colour: "),

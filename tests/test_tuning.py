@@ -13,7 +13,8 @@ import pytest
 from semreg.annotator import Annotator
 from semreg.data.records import Record, of_split, read_records
 from semreg.errors import SemregError
-from semreg.model_folder import read_config
+from semreg.model_config import GeneralConfig, KindConfig
+from semreg.model_folder import read_config, save_config
 from semreg.tuning import tune
 
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
@@ -88,6 +89,7 @@ def test_the_command_saves_thresholds_that_annotate_uses(model_folder: Path, dat
         (["--metric", "F2"], "--metric must be one of mean, O-F1"),
         (["--probability", "1.5"], "--probability must lie between 0 and 1, is 1.5"),
         (["--probability", "0.5", "--per", "frequency"], "take --per all or --per class"),
+        (["--general", "2"], "--general must lie in 0..1, is 2"),
         (["--per", "label"], "--per must be all, frequency or class, is 'label'"),
         (["--output", "."], "is there already: name a new folder"),
         (["--dry-run", "--split", "nowhere"], "has no split 'nowhere'"),
@@ -96,6 +98,20 @@ def test_the_command_saves_thresholds_that_annotate_uses(model_folder: Path, dat
 def test_mistakes_are_one_sentence(data: Path, arguments: list[str], sentence: str) -> None:
     done = semreg("tune", "--data", data, *arguments)
     assert done.returncode == 2 and sentence in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_the_share_of_general_words_is_saved_and_told(model_folder: Path, data: Path, tmp_path: Path) -> None:
+    own, new = tmp_path / "own", tmp_path / "new"
+    shutil.copytree(model_folder, own)
+    choose = ("tune", "--model", own, "--data", data, "--keep-thresholds", "--general", "0.9", "--output", new)
+    done = semreg(*choose)
+    assert done.returncode == 2 and "has no general words: leave --general out" in done.stderr and not new.exists()
+    kinds = tuple(KindConfig(concepts=(colour,), words={colour: "square"}) for colour in ("red", "blue"))
+    before = read_config(own).model_copy(update={"general": GeneralConfig(share=0.8, kinds=kinds)})
+    save_config(before, own)
+    assert semreg(*choose).returncode == 0
+    assert read_config(new).general == GeneralConfig(share=0.9, kinds=kinds)
+    assert "say square unless 90 percent sure of one of: red; blue" in semreg("info", "--model", new).stdout
 
 
 def test_a_probability_moves_the_tags_thresholds_alone(model_folder: Path, records: list[Record]) -> None:

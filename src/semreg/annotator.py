@@ -14,6 +14,7 @@ from semreg.annotation import Annotation, Caption, Concept, Tag
 from semreg.data.images import Source
 from semreg.data.vocabulary import NEVER_PRODUCED, PADDING, SPECIAL, START, STOP
 from semreg.decoding import Hypotheses, beam_search, search_for
+from semreg.decoding.general import generalise
 from semreg.decoding.tag_scores import combine, evidence_of_paths
 from semreg.errors import SemregError
 from semreg.explanation import Explanation
@@ -31,6 +32,7 @@ from semreg.steering import (
     Switched,
     Wording,
     explain,
+    general_words,
     given_labels,
     steerable,
     switch,
@@ -91,6 +93,7 @@ class Annotator:
         self._scale = config.scale()
         self._tag_thresholds = torch.tensor(config.tag_thresholds())
         self._content = config.content("caption")
+        self._general = general_words(config)
         self._reader = Reader(config.preprocessing.build())
 
     @classmethod
@@ -217,10 +220,20 @@ class Annotator:
 
     def _captions(self, encoding: Encoding, options: Options, rules: Wording) -> Hypotheses:
         beams, chosen, consensus = self.beams(options), self.config.consensus, self.model.consensus
+        count = options.n_best if self._general is None or options.n_best == 1 else beams  # some may become the same
         if chosen is None or consensus is None or not chosen.weight or beams == 1:
-            return self._search("caption", encoding, beams, options.n_best, rules)
-        found = self._search("caption", encoding, beams, beams, rules)
-        return found.ranked(chosen.weight * consensus(encoding.concepts, found.tokens), options.n_best)
+            found = self._search("caption", encoding, beams, count, rules)
+        else:
+            found = self._search("caption", encoding, beams, beams, rules)
+            found = found.ranked(chosen.weight * consensus(encoding.concepts, found.tokens), count)
+        if self._general is None:
+            return found
+        seen, generator = self._scale.shown(encoding.concepts.clamp(0, 1)), self.engine.generator("caption")
+        tokens = {"start": START, "stop": STOP, "padding": PADDING}
+        found = generalise(
+            found, self._general, seen, generator, encoding, **tokens, keep=rules.tokens, never=rules.never
+        )
+        return found.first(options.n_best)
 
     def _label_paths(
         self, encoding: Encoding, options: Options, rules: Wording, given: Sequence[int] = ()

@@ -226,8 +226,9 @@ def true_tags(annotator: Annotator, records: Sequence[Record]) -> list[list[str]
     """What the model's tag decoder should have written of each picture."""
     if annotator.config.tag_source == "labels":
         return [list(record.tags) for record in records]
-    vocabulary = annotator.config.concept_vocabulary()
-    return [[vocabulary.names[i] for i in vocabulary.find(r.tags, r.captions)] for r in records]
+    vocabulary, tags = annotator.config.concept_vocabulary(), set(annotator.labels)  # a concept need not be a tag
+    named = [[vocabulary.names[i] for i in vocabulary.find(r.tags, r.captions)] for r in records]
+    return [[name for name in row if name in tags] for row in named]
 
 
 def _tags(tags: Tags) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from semreg.model.efficientnet_lite import EfficientNetLite
 from semreg.model.stored import Bits
 from semreg.model.trunks import SideBySide, TimmTrunk, build_trunk
 
-FORMAT = 2  # 1 had no `bits`
+FORMAT = 3  # 1 had no `bits`, 2 no `general`
 Form = Literal["tags", "caption"]
 
 
@@ -71,6 +71,36 @@ class ConsensusConfig(_Settings):
     size: Annotated[int, Field(ge=1)]
     neighbours: Annotated[int, Field(ge=1)]
     weight: Annotated[float, Field(ge=0)] = 0.0
+
+
+class KindConfig(_Settings):
+    """One of several kinds that exclude each other: see `semreg.decoding.general`.
+
+    Attributes:
+        concepts: that speak for it.
+        words: that tell it from the others, to the general ones.
+    """
+
+    concepts: Annotated[tuple[str, ...], Field(min_length=1)]
+    words: dict[str, str]
+
+
+class GeneralConfig(_Settings):
+    """What a caption says where it is not plain which of several kinds is seen: a person for man or woman.
+
+    Attributes:
+        share: how probable a kind must be, given that it is one of them, for its own words to stay; 0 leaves them all.
+        kinds: that exclude each other.
+    """
+
+    share: Annotated[float, Field(ge=0, le=1)]
+    kinds: Annotated[tuple[KindConfig, ...], Field(min_length=2)]
+
+    def sentence(self) -> str:
+        """What it is, for people."""
+        kinds = "; ".join(" or ".join(kind.concepts) for kind in self.kinds)
+        words = dict.fromkeys(general for kind in self.kinds for general in kind.words.values())
+        return f"captions say {', '.join(words)} unless {100 * self.share:g} percent sure of one of: {kinds}"
 
 
 class PreprocessingConfig(_Settings):
@@ -140,6 +170,7 @@ class ModelConfig(_Settings):
         concept_scale: fitted on validation data; None where the concept layer's own values are shown.
         neighbours: training pictures that the concept layer asks; None for a layer by itself.
         consensus: captions of training pictures that choose among those that are found; None for the likeliest.
+        general: words for what a caption must not guess; None lets it guess.
         beams: width of the search that scores and thresholds were chosen with, and that it is used with.
         training: what it was trained on and how, and the figures seen; for people, not read by the program.
     """
@@ -157,6 +188,7 @@ class ModelConfig(_Settings):
     concept_scale: ConceptScaleConfig | None = None
     neighbours: NeighboursConfig | None = None
     consensus: ConsensusConfig | None = None
+    general: GeneralConfig | None = None
     decoders: dict[Form, DecoderConfig]
     tag_score: TagScoreConfig | None = None
     beams: Annotated[int, Field(ge=1, le=100)] = 3

@@ -131,6 +131,19 @@ def test_excluded_words_are_no_concepts_but_labels_stay():
     assert set(choose().names) - set(concepts.names) == {"grass"}
 
 
+def test_function_words_that_are_asked_for_are_concepts_in_all_their_forms():
+    captions = [("two dogs", "a group of dogs"), ("groups of cats",)]
+    concepts = concept_vocabulary([()] * 2, captions, minimum=1, include=["two", "group", "nine"])
+    assert set(concepts.names) == {"two", "group", "dogs", "cats"}  # "nine" is in no caption
+    assert concepts.find((), ["groups of cats"]) == sorted(concepts.index[name] for name in ("group", "cats"))
+
+
+def test_a_word_that_is_asked_for_needs_as_many_pictures_as_others_and_can_be_excluded():
+    rows = [("two dogs",), ("two dogs",), ("three dogs",)]
+    assert concept_vocabulary([()] * 3, rows, minimum=2, include=["two", "three"]).names == ("dogs", "two")
+    assert concept_vocabulary([()] * 3, rows, minimum=2, include=["two"], exclude=["two"]).names == ("dogs",)
+
+
 def test_size_keeps_the_most_frequent_caption_words_and_all_labels():
     by_size = [choose(size=size).names for size in range(1, 6)]
     for smaller, larger in itertools.pairwise(by_size):

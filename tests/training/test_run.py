@@ -195,6 +195,23 @@ def start_weights(recipe_file: Path, interface: str, build: Callable[..., torch.
     return build(config, pretrained=True).state_dict()
 
 
+def test_a_concept_that_is_to_be_no_tag_stays_a_concept(recipe_file: Path) -> None:
+    recipe = load_recipe(recipe_file, ["tags.source=concepts", "tags.exclude=[paper, red]"])
+    train_part, validation = split_records(read_records(recipe.data.folder), recipe)
+    config, train, held_out = prepare_data(recipe, train_part, validation)
+    assert set(config.concepts) - set(config.decoders["tags"].words) == {"paper", "red"}
+    words = config.vocabulary("tags")
+    for examples, records in ((train, train_part), (held_out, validation)):
+        taught = [set(words.text(paths[0])) for paths in examples.tokens["tags"]]
+        assert taught == [set(record.tags) - {"red"} for record in records]
+
+
+def test_a_recipe_that_excludes_every_tag_is_told_so(recipe_file: Path) -> None:
+    recipe = load_recipe(recipe_file, ["tags.exclude=[red, green, blue, circle, square]"])
+    with pytest.raises(SemregError, match=r"no tag is left of the training pictures: shorten tags\.exclude"):
+        prepare_data(recipe, *split_records(read_records(recipe.data.folder), recipe))
+
+
 def rising() -> Callable[..., tuple[float, dict[str, float]]]:
     """A validation that finds every epoch better than the one before."""
     metric = iter(range(100))

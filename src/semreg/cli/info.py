@@ -35,6 +35,8 @@ def info(model: ModelOption = None) -> None:
         typer.echo(f"neighbours {asked.pictures} training pictures{nothing}, {asked.size} numbers each")
     if config.consensus is not None:
         typer.echo(f"consensus  captions of {config.consensus.pictures} training pictures")
+    if config.general is not None:
+        typer.echo(f"general    {config.general.sentence()}")
     typer.echo(f"search     {config.beams} beams")
     for form, decoder in config.decoders.items():
         what = "labels" if form == "tags" else "words"

@@ -48,6 +48,15 @@ def tune(
             "--keep-thresholds", help="Only fit the probabilities that are shown of concepts; thresholds stay."
         ),
     ] = False,
+    general: Annotated[
+        float | None,
+        typer.Option(
+            "--general",
+            help="How sure captions must be of particular words, such as man or woman, not to say general ones: "
+            "0..1; 0 says what is likeliest.",
+            show_default=False,
+        ),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -72,6 +81,8 @@ def tune(
         semreg tune --data ~/sets/mine --probability 0.6 --per class --output models/sure
 
         semreg tune --model runs/corel5k/model --data ~/sets/mine --keep-thresholds
+
+        semreg tune --data ~/sets/mine --keep-thresholds --general 0.9 --output models/careful
     """
     from semreg.data.records import of_split, read_records
 
@@ -79,6 +90,8 @@ def tune(
         raise SemregError(f"--metric must be one of {', '.join(METRICS)}, is {metric!r}")
     if probability is not None and not 0 < probability < 1:
         raise SemregError(f"--probability must lie between 0 and 1, is {probability:g}")
+    if general is not None and not 0 <= general <= 1:
+        raise SemregError(f"--general must lie in 0..1, is {general:g}")
     if per not in ("all", "frequency", "class"):
         raise SemregError(f"--per must be all, frequency or class, is {per!r}")
     if probability is not None and per == "frequency":
@@ -90,6 +103,8 @@ def tune(
     everything = read_records(data)
     records = of_split(everything, split)
     annotator = load_annotator(model, device)
+    if general is not None and annotator.config.general is None:
+        raise SemregError(f"{annotator.name} has no general words: leave --general out, or train with captions.general")
     from semreg.model_folder import find_model, save_config
     from semreg.options import Options
     from semreg.tuning import tune as choose
@@ -113,5 +128,8 @@ def tune(
     if output is not None:
         shutil.copytree(folder, output)
         folder = output
-    save_config(tuned.config, folder)
+    config = tuned.config
+    if general is not None and config.general is not None:
+        config = config.model_copy(update={"general": config.general.model_copy(update={"share": general})})
+    save_config(config, folder)
     typer.echo(f"saved in {folder}", err=True)

@@ -55,6 +55,7 @@ def concept_vocabulary(
     source: str = "both",
     size: int = 1000,
     minimum: int = 5,
+    include: Iterable[str] = (),
     exclude: Iterable[str] = (),
 ) -> Concepts:
     """Choose the concepts from a training set.
@@ -65,6 +66,7 @@ def concept_vocabulary(
         source: "labels", "captions", or "both".
         size: at most so many words from the captions, the most frequent (the paper: 1000).
         minimum: pictures that must speak of a caption word; labels are taken however rare.
+        include: caption words that are concepts though they are function words (how many, how large, how old).
         exclude: caption words that are not to be concepts.
 
     Raises:
@@ -81,11 +83,11 @@ def concept_vocabulary(
             seen.update(row)
         forms = _word_forms(seen)
         merged = Counter(word for row in rows for word in {forms.get(word, word) for word in row})
-        left_out = {*labels, *exclude}
+        left_out, wanted = {*labels, *exclude}, set(include)
         content = [
             word
             for word, count in by_frequency(merged)
-            if count >= minimum and word not in left_out and _has_content(word)
+            if count >= minimum and word not in left_out and (word in wanted or _has_content(word))
         ]
         names += content[:size]
         forms = {form: name for form, name in forms.items() if name in set(names) and form not in labels}

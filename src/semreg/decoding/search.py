@@ -76,6 +76,10 @@ class Hypotheses:
         rest = (values.gather(1, order) for values in (self.lengths, self.scores, self.ended))
         return Hypotheses(tokens, *rest)
 
+    def first(self, n: int) -> Hypotheses:
+        """The first n of each picture."""
+        return Hypotheses(self.tokens[:, :n], self.lengths[:, :n], self.scores[:, :n], self.ended[:, :n])
+
     def lists(self) -> list[list[list[int]]]:
         """Plain lists of tokens, a picture, a hypothesis; those never found are left out."""
         return [
@@ -265,9 +269,7 @@ def _ended(
     """
     count, limit = found.tokens.shape[1:]
     tokens, rows = found.tokens[broken].flatten(0, 1), broken.repeat_interleave(count)  # (R n, T), (R n,)
-    told = Encoding(encoding.features[rows], encoding.logits[rows], encoding.concepts[rows])
-    scores = decoder(told, F.pad(tokens, (1, 0), value=start)).float().log_softmax(-1)  # (R n, T + 1, V)
-    each = scores[:, :-1].gather(2, tokens[..., None])[..., 0]
+    each, scores = reread(decoder, encoding, tokens, rows, start=start)
     before = F.pad(each.cumsum(1), (1, 0))  # (R n, T + 1) log p of the first t tokens
     ends = [search.constraints.apply(scores[:, t].clone(), tokens[:, :t], stop)[:, stop] for t in range(limit + 1)]
     end = torch.stack(ends, 1)
@@ -291,6 +293,26 @@ def _ended(
         found.ended.index_fill(0, which, True),
         found.evidence,
     )
+
+
+def reread(
+    decoder: Generator[S], encoding: Encoding, tokens: Tensor, rows: Tensor, *, start: int
+) -> tuple[Tensor, Tensor]:
+    """How likely whole sequences are, read once more.
+
+    Args:
+        decoder: in evaluation mode.
+        encoding: of B pictures.
+        tokens: (N, T) without the start token.
+        rows: (N,) the picture of each.
+        start: the start token.
+
+    Returns:
+        The log-probability of each token, (N, T), and of every token behind each of them, (N, T + 1, V).
+    """
+    told = Encoding(encoding.features[rows], encoding.logits[rows], encoding.concepts[rows])
+    scores = decoder(told, F.pad(tokens, (1, 0), value=start)).float().log_softmax(-1)
+    return scores[:, :-1].gather(2, tokens[..., None])[..., 0], scores
 
 
 def _beside(scores: Tensor, known: Sequence[int]) -> Tensor:

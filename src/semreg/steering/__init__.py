@@ -3,7 +3,7 @@
 from semreg.steering.explain import Explained, explain
 from semreg.steering.given import given_labels
 from semreg.steering.switches import Switched, check_steerable, recall, steerable, switch, to_encoding
-from semreg.steering.wording import Wording, word_rules
+from semreg.steering.wording import Wording, general_words, word_rules
 
 __all__ = [
     "Explained",
@@ -11,6 +11,7 @@ __all__ = [
     "Wording",
     "check_steerable",
     "explain",
+    "general_words",
     "given_labels",
     "recall",
     "steerable",

@@ -1,4 +1,4 @@
-"""Words that must or must not be said: in all their forms, as tokens of each decoder."""
+"""Words that must or must not be said, and words not to guess, as tokens of each decoder."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from semreg.data.concepts import Concepts, word_forms
 from semreg.data.vocabulary import Vocabulary, words_of
+from semreg.decoding.general import GeneralWords, Kind
 from semreg.decoding.required import Alternatives, Phrase
 from semreg.errors import SemregError
 from semreg.model_config import Form, ModelConfig
@@ -92,6 +93,26 @@ def word_rules(must: Sequence[str], never: Sequence[str], config: ModelConfig) -
                 raise SemregError(f"{word!r} must be said and must not, as {', '.join(map(repr, never))} forbid it")
         rules[form] = Wording(tuple(wanted.values()), banned)
     return rules
+
+
+def general_words(config: ModelConfig) -> GeneralWords | None:
+    """What captions say where it is not plain which of several kinds is seen; None where they may guess.
+
+    Raises:
+        SemregError: a concept or a word that the model does not have.
+    """
+    if config.general is None or "caption" not in config.decoders:
+        return None
+    vocabulary, place = config.vocabulary("caption"), {name: k for k, name in enumerate(config.concepts)}
+    kinds = []
+    for kind in config.general.kinds:
+        unknown = [name for name in kind.concepts if name not in place]
+        unknown += [word for pair in kind.words.items() for word in pair if word not in vocabulary]
+        if unknown:
+            raise SemregError(f"general names {unknown[0]!r}, which {config.name} does not have: take it out")
+        words = {vocabulary.token(word): vocabulary.token(general) for word, general in kind.words.items()}
+        kinds.append(Kind(tuple(place[name] for name in kind.concepts), words))
+    return GeneralWords(config.general.share, tuple(kinds))
 
 
 def _within(run: Phrase, phrase: Phrase) -> bool:

@@ -45,6 +45,7 @@ def model_card(recipe: Recipe, config: ModelConfig, result: dict[str, Any] | Non
             if judges
             else []
         ),
+        *([f"- Not to guess, {general.sentence()}."] if (general := config.general) else []),
         *(
             [
                 f"- Neighbours: {asked.pictures} training pictures, {asked.size} numbers and concepts of each, "

@@ -78,7 +78,7 @@ def multi_hot(rows: Sequence[Sequence[int]], size: int) -> Tensor:
 
 
 def tag_labels(record: Record, concepts: Concepts, source: str) -> list[str]:
-    """What the tag decoder is to write of a picture: its labels, or all its concepts."""
+    """What a tag decoder may write of a picture: its labels, or all its concepts."""
     if source == "labels":
         return list(record.tags)
     return [concepts.names[index] for index in concepts.find(record.tags, record.captions)]

@@ -13,7 +13,7 @@ from semreg.data.loader import leave_out_unreadable
 from semreg.data.records import Record, of_split
 from semreg.data.vocabulary import Vocabulary, word_vocabulary
 from semreg.errors import SemregError
-from semreg.model_config import DecoderConfig, Form, ModelConfig, TrunkConfig
+from semreg.model_config import DecoderConfig, Form, GeneralConfig, KindConfig, ModelConfig, TrunkConfig
 from semreg.model_folder import read_config
 from semreg.training.examples import Examples, tag_labels, to_examples
 from semreg.training.log import RunLog
@@ -64,13 +64,17 @@ def prepare_data(
         source=recipe.concepts.source,
         size=recipe.concepts.size,
         minimum=recipe.concepts.minimum,
+        include=recipe.concepts.include,
         exclude=recipe.concepts.exclude,
     )
     decoder = recipe.decoder.model_dump()
     decoders: dict[Form, DecoderConfig] = {}
-    order = None
+    order = general = None
     if "tags" in recipe.forms:
-        tags = [tag_labels(record, concepts, recipe.tags.source) for record in train]
+        never = set(recipe.tags.exclude)
+        tags = [[t for t in tag_labels(r, concepts, recipe.tags.source) if t not in never] for r in train]
+        if not any(tags):
+            raise SemregError("no tag is left of the training pictures: shorten tags.exclude")
         counts = label_counts(tags)
         fixed = recipe.tags.order if recipe.tags.order in ORDERS else ORDERS[0]  # others are arranged at every update
         order = LabelOrder(fixed, counts)
@@ -81,6 +85,8 @@ def prepare_data(
     if "caption" in recipe.forms:
         words = word_vocabulary((text for r in train for text in r.captions), recipe.captions.minimum)
         decoders["caption"] = DecoderConfig(**decoder, words=words.words, max_length=recipe.captions.max_length)
+        if recipe.captions.general is not None:
+            general = _known_kinds(recipe.captions.general, concepts, words)
     beside = recipe.beside.trunks if recipe.beside else ()
     config = ModelConfig(
         name=recipe.name,
@@ -92,6 +98,7 @@ def prepare_data(
         forms=concepts.forms,
         supervised=recipe.supervised or _supervised_before(recipe, concepts),
         tag_source=recipe.tags.source,
+        general=general,
         decoders=decoders,
     )
     if recipe.consensus is not None:
@@ -108,6 +115,17 @@ def prepare_data(
     for what in (what for what, absent in missing.items() if absent):  # said now, not when a stage is done
         raise SemregError(f"the validation pictures have no {what} that training has: take data.validation: 0.1")
     return config, to_examples([*train, *also], concepts, vocabularies, order, **options), held_out
+
+
+def _known_kinds(wanted: GeneralConfig, concepts: Concepts, words: Vocabulary) -> GeneralConfig | None:
+    """Kinds with the concepts and words that the data has; None where it does not have two of them."""
+    known = [
+        KindConfig(concepts=names, words=pairs)
+        for kind in wanted.kinds
+        if (names := tuple(name for name in kind.concepts if name in concepts.index))
+        and (pairs := {word: general for word, general in kind.words.items() if word in words and general in words})
+    ]
+    return GeneralConfig(share=wanted.share, kinds=tuple(known)) if len(known) > 1 else None
 
 
 def _supervised_before(recipe: Recipe, concepts: Concepts) -> bool:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from semreg.data.augmentation import Augmentation
-from semreg.model_config import ConsensusConfig, NeighboursConfig
+from semreg.model_config import ConsensusConfig, GeneralConfig, NeighboursConfig
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -62,12 +62,14 @@ class ConceptSettings(Settings):
         source: the labels, content words of the captions, or both.
         size: at most so many caption words (the paper: 1000).
         minimum: training pictures that must speak of a caption word.
+        include: caption words that are concepts though they are function words: how many, how large, how old.
         exclude: caption words that are not to be concepts.
     """
 
     source: Literal["labels", "captions", "both"] = "both"
     size: Count = 1000
     minimum: Count = 5
+    include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
 
 
@@ -76,6 +78,7 @@ class TagSettings(Settings):
 
     Attributes:
         source: the data set's labels, or all concepts (labels and caption words).
+        exclude: those of them that are not to be tags.
         order: in which order a picture's tags are taught: one that is fixed beforehand, "random" anew at every
             update, or order-free: the model's own choice at every update, aligned by its predictions ("predicted",
             "minimal-loss"; Yazici et al. 2020) or with any label that is still to come being right ("any").
@@ -89,6 +92,7 @@ class TagSettings(Settings):
     """
 
     source: Literal["labels", "concepts"] = "labels"
+    exclude: tuple[str, ...] = ()
     order: Literal["rare-first", "frequent-first", "alphabetical", "random", "predicted", "minimal-loss", "any"] = (
         "rare-first"
     )
@@ -109,10 +113,13 @@ class CaptionSettings(Settings):
     Attributes:
         minimum: occurrences that a word needs to enter the vocabulary.
         max_length: words in a caption, at most; longer ones are cut when they are taught.
+        general: words for what a caption must not guess, such as a person for man or woman; null lets it guess. Kinds
+            and words that the data does not have play no part.
     """
 
     minimum: Count = 5
     max_length: Count = 20
+    general: GeneralConfig | None = None
 
 
 class TrunkSettings(Settings):

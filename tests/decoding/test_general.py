@@ -1,0 +1,112 @@
+"""General words: when a kind is doubtful, what is said then, what it scores, and what stays as it is."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from tiny_decoder import FIRST, NEVER, TOKENS, mean_log_probability, pick, seen, tiny_decoder
+
+from semreg.decoding import Constraints, Hypotheses, Search, beam_search
+from semreg.decoding.general import GeneralWords, Kind, generalise
+from semreg.decoding.search import IMPOSSIBLE
+
+MAN, WOMAN, PERSON, WALKS = range(FIRST, FIRST + 4)
+KINDS = (Kind((0,), {MAN: PERSON}), Kind((1, 2), {WOMAN: PERSON}))
+PICTURES = 8
+
+probability = st.floats(0, 1)
+
+
+def found_by(decoder: torch.nn.Module, beams: int = 30) -> Hypotheses:
+    search = Search(beams, beams, constraints=Constraints(max_length=5, forbidden=NEVER))
+    return beam_search(decoder, seen(PICTURES), search, **TOKENS)  # type: ignore[arg-type]
+
+
+@given(probability, probability)
+def test_a_share_is_the_probability_of_a_kind_given_that_it_is_one_of_them(man: float, woman: float) -> None:
+    man, woman = (min(max(value, 1e-4), 1 - 1e-4) for value in (man, woman))
+    just_man, just_woman = man * (1 - woman), woman * (1 - man)
+    share = just_man / (just_man + just_woman)
+    table = torch.tensor([[man, woman, 0.0, 0.5]], dtype=torch.double)
+    for limit in (share - 1e-3, share + 1e-3):
+        assert GeneralWords(limit, KINDS).doubtful(table)[0, 0].item() is (share < limit)
+
+
+def test_the_likeliest_concept_of_a_kind_speaks_for_it_and_what_a_person_set_is_certain() -> None:
+    words = GeneralWords(0.8, KINDS)
+    assert words.doubtful(torch.tensor([[0.9, 0.1, 0.1, 0.0]])).tolist() == [[False, True]]
+    assert words.doubtful(torch.tensor([[0.9, 0.1, 0.9, 0.0]])).tolist() == [[True, True]]
+    assert words.doubtful(torch.tensor([[0.9, 0.1, 1.0, 0.0]])).tolist() == [[True, False]]
+
+
+@pytest.mark.parametrize(
+    ("said", "doubtful", "told"),
+    [
+        ([MAN, WALKS], [True, False], [PERSON, WALKS]),
+        ([MAN, WALKS], [False, True], [MAN, WALKS]),
+        ([WOMAN, WALKS, WOMAN], [True, True], [PERSON, WALKS, PERSON]),
+        ([MAN, WALKS, WOMAN], [True, True], [MAN, WALKS, WOMAN]),  # not a person and a person
+        ([MAN, WALKS, PERSON], [True, True], [MAN, WALKS, PERSON]),
+        ([WALKS], [True, True], [WALKS]),
+        ([], [True, True], []),
+    ],
+)
+def test_what_is_said_instead(said: list[int], doubtful: list[bool], told: list[int]) -> None:
+    assert GeneralWords(0.8, KINDS).instead(said, doubtful) == told
+
+
+def test_a_word_that_is_to_be_kept_stays() -> None:
+    assert GeneralWords(0.8, KINDS).instead([MAN, WALKS], [True, True], keep={MAN}) == [MAN, WALKS]
+
+
+def test_without_doubt_nothing_changes() -> None:
+    decoder = tiny_decoder()
+    found = found_by(decoder)
+    same = generalise(found, GeneralWords(0.0, KINDS), seen(PICTURES).concepts, decoder, seen(PICTURES), **TOKENS)
+    assert same.lists() == found.lists() and torch.equal(same.scores, found.scores)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_scores_are_those_of_what_is_said_now_and_no_sentence_comes_twice(seed: int) -> None:
+    decoder, encoding, words = tiny_decoder(seed=seed), seen(PICTURES), GeneralWords(0.9, KINDS)
+    found = found_by(decoder)
+    told = generalise(found, words, encoding.concepts, decoder, encoding, **TOKENS)
+    doubtful, fewer = words.doubtful(encoding.concepts).tolist(), 0
+    for picture in range(PICTURES):
+        expected = []
+        for sentence, ended in zip(found.lists()[picture], found.ended[picture].tolist(), strict=True):
+            plain = words.instead(sentence, doubtful[picture])
+            if plain not in [sentence for sentence, _ in expected]:
+                score = mean_log_probability(decoder, pick(encoding, picture), plain, ended)
+                expected.append((plain, score))
+        assert told.lists()[picture] == [sentence for sentence, _ in expected]
+        assert told.scores[picture, : len(expected)].tolist() == pytest.approx([s for _, s in expected], abs=1e-5)
+        assert (told.scores[picture, len(expected) :] == IMPOSSIBLE).all()
+        fewer += len(found.lists()[picture]) - len(expected)
+    assert told.lists() != found.lists() and fewer  # else it would say little
+
+
+def test_a_batch_equals_its_pictures_one_by_one() -> None:
+    decoder, encoding, words = tiny_decoder(seed=1), seen(PICTURES), GeneralWords(0.9, KINDS)
+    found = found_by(decoder)
+    together = generalise(found, words, encoding.concepts, decoder, encoding, **TOKENS)
+    for row in range(PICTURES):
+        own = Hypotheses(*(value[row : row + 1] for value in list(vars(found).values())[:4]))
+        seen_here = pick(encoding, row)
+        alone = generalise(own, words, seen_here.concepts, decoder, seen_here, **TOKENS)
+        assert alone.lists()[0] == together.lists()[row]
+        torch.testing.assert_close(alone.scores[0], together.scores[row], rtol=1e-5, atol=1e-5)
+
+
+def test_a_sentence_that_would_come_to_say_what_is_forbidden_stays() -> None:
+    decoder, encoding, words = tiny_decoder(), seen(PICTURES), GeneralWords(1.0, KINDS)
+    found = found_by(decoder)
+    free = generalise(found, words, encoding.concepts, decoder, encoding, **TOKENS).lists()
+    before = [sentence for row in found.lists() for sentence in row]
+    new = next(s for row in free for s in row if s not in before and len(s) > 1)
+    told = generalise(found, words, encoding.concepts, decoder, encoding, **TOKENS, never=(tuple(new[:2]),)).lists()
+    says = [s for row in told for s in row if any(s[i : i + 2] == new[:2] for i in range(len(s)))]
+    assert new not in says and all(sentence in before for sentence in says)
+    assert told != found.lists()  # others change all the same
