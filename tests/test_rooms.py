@@ -36,6 +36,7 @@ MAY_IMPORT = {
     "options": BASICS,
     "reading": {"data", *BASICS},
     "streams": {"reading", *BASICS},
+    "prediction": {"data", "decoding", "model", "model_config", "options", "steering", *BASICS},
     "annotator": {
         "annotation",
         "data",
@@ -45,6 +46,7 @@ MAY_IMPORT = {
         "model_config",
         "model_folder",
         "options",
+        "prediction",
         "reading",
         "runtime",
         "steering",
@@ -52,7 +54,7 @@ MAY_IMPORT = {
         "telling",
         *BASICS,
     },
-    "evaluate": {"annotator", "data", "evaluation", "options", *BASICS},
+    "evaluate": {"annotator", "data", "evaluation", "options", "prediction", *BASICS},
     "interchange": {"annotation", "data", *BASICS},
     "server": {
         "annotation",

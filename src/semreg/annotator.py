@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,17 +12,16 @@ from torch import Tensor
 
 from semreg.annotation import Annotation, Caption, Concept, Tag
 from semreg.data.images import Source
-from semreg.data.vocabulary import NEVER_PRODUCED, PADDING, SPECIAL, START, STOP
-from semreg.decoding import Hypotheses, beam_search, search_for
-from semreg.decoding.general import generalise
-from semreg.decoding.tag_scores import combine, evidence_of_paths
+from semreg.data.vocabulary import SPECIAL
+from semreg.decoding import Hypotheses
 from semreg.errors import SemregError
 from semreg.explanation import Explanation
 from semreg.model.cnn_rnn import CnnRnn
 from semreg.model.interfaces import Encoding
-from semreg.model_config import Form, ModelConfig, TagScoreConfig
+from semreg.model_config import ModelConfig
 from semreg.model_folder import find_model, fingerprint, load_model
 from semreg.options import Options
+from semreg.prediction import Prediction, Predictor
 from semreg.reading import Batch, Reader
 from semreg.runtime.choose import Wanted, load_engine
 from semreg.runtime.engine import Engine
@@ -30,14 +29,11 @@ from semreg.runtime.torch_engine import TorchEngine
 from semreg.steering import (
     Explained,
     Switched,
-    Wording,
     explain,
-    general_words,
     given_labels,
     steerable,
     switch,
     to_encoding,
-    word_rules,
 )
 from semreg.streams import in_two_steps
 from semreg.telling import tell_captions, tell_concepts, tell_tags
@@ -45,23 +41,6 @@ from semreg.telling import tell_captions, tell_concepts, tell_tags
 R = TypeVar("R")
 
 TOLD_TOGETHER = 128  # pictures that are written about at the same time, where there are as many
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What the model says of B pictures, in numbers.
-
-    Attributes:
-        concepts: s_hat, (B, K).
-        tag_path: the labels on the RNN's best path, for each picture; None without a tag decoder.
-        tag_scores: calibrated probability of every label, (B, L); None without a tag decoder.
-        captions: the n-best sentences; None without a caption decoder.
-    """
-
-    concepts: Tensor
-    tag_path: list[list[int]] | None
-    tag_scores: Tensor | None
-    captions: Hypotheses | None
 
 
 class Annotator:
@@ -87,13 +66,9 @@ class Annotator:
         self.engine = engine or TorchEngine(self.model, mirror=config.preprocessing.mirror, device=self.device)
         self.concepts = config.concepts
         self.labels: tuple[str, ...] = config.decoders["tags"].words if "tags" in config.decoders else ()
-        index = config.concept_vocabulary().of_token(self.labels)
-        known = config.supervised and self.labels and min(index) >= 0
-        self._label_concepts = torch.tensor(index, device=self.device) if known else None
         self._scale = config.scale()
         self._tag_thresholds = torch.tensor(config.tag_thresholds())
-        self._content = config.content("caption")
-        self._general = general_words(config)
+        self._predictor = Predictor(config, lambda form: self.engine.generator(form), self.model.consensus, self.device)
         self._reader = Reader(config.preprocessing.build())
 
     @classmethod
@@ -185,87 +160,16 @@ class Annotator:
         """See: uint8 (B, 3, S, S), as `prepare` gives them, to what the CNN saw."""
         return self.engine.encode(pictures.to(self.device))
 
-    @torch.inference_mode()
     def predict(self, encoding: Encoding, options: Options | None = None, given: Sequence[int] = ()) -> Prediction:
         """Tell: from what was seen, tags and captions in numbers. The pictures are not looked at again.
 
         Label paths hold the labels that are `given`.
         """
-        options = options or Options()
-        path = scores = captions = None
-        rules = self._wording(options)
-        if "tags" in self.config.decoders:
-            path, scores = self._tags(encoding, options, rules["tags"], given)
-        if "caption" in self.config.decoders:
-            captions = self._captions(encoding, options, rules["caption"])
-        return Prediction(encoding.concepts, path, scores, captions)
+        return self._predictor.predict(encoding, options, given)
 
     def beams(self, options: Options) -> int:
         """How wide the search is: as the options say, or as the model has it."""
-        return max(self.config.beams, options.n_best) if options.beams is None else options.beams
-
-    def _wording(self, options: Options) -> dict[Form, Wording]:
-        return word_rules(options.must, options.never, self.config)
-
-    def _tags(
-        self, encoding: Encoding, options: Options, rules: Wording, given: Sequence[int]
-    ) -> tuple[list[list[int]], Tensor]:
-        setting = self.config.tag_score or TagScoreConfig()
-        found = self._label_paths(encoding, options, rules, given)
-        evidence = evidence_of_paths(found)
-        concepts = None if self._label_concepts is None else encoding.concepts[:, self._label_concepts]
-        weights = (setting.path, setting.concept, setting.bias)
-        scores = combine(evidence[:, len(SPECIAL) :], concepts, weights)  # (B, L)
-        return [[token - len(SPECIAL) for token in row[0]] for row in found.lists()], scores
-
-    def _captions(self, encoding: Encoding, options: Options, rules: Wording) -> Hypotheses:
-        beams, chosen, consensus = self.beams(options), self.config.consensus, self.model.consensus
-        count = options.n_best if self._general is None or options.n_best == 1 else beams  # some may become the same
-        if chosen is None or consensus is None or not chosen.weight or beams == 1:
-            found = self._search("caption", encoding, beams, count, rules)
-        else:
-            found = self._search("caption", encoding, beams, beams, rules)
-            found = found.ranked(chosen.weight * consensus(encoding.concepts, found.tokens), count)
-        if self._general is None:
-            return found
-        seen, generator = self._scale.shown(encoding.concepts.clamp(0, 1)), self.engine.generator("caption")
-        tokens = {"start": START, "stop": STOP, "padding": PADDING}
-        found = generalise(
-            found, self._general, seen, generator, encoding, **tokens, keep=rules.tokens, never=rules.never
-        )
-        return found.first(options.n_best)
-
-    def _label_paths(
-        self, encoding: Encoding, options: Options, rules: Wording, given: Sequence[int] = ()
-    ) -> Hypotheses:
-        setting = self.config.tag_score or TagScoreConfig()
-        beams = self.beams(options)
-        return self._search("tags", encoding, beams, min(setting.paths, beams), rules, given)
-
-    def _search(
-        self,
-        form: Form,
-        encoding: Encoding,
-        beams: int,
-        n_best: int,
-        rules: Wording,
-        given: Sequence[int] = (),
-    ) -> Hypotheses:
-        wanted = [((len(SPECIAL) + label,),) for label in given]
-        search = search_for(
-            form,
-            max_length=self.config.decoders[form].max_length,
-            never=NEVER_PRODUCED,
-            beams=beams,
-            n_best=n_best,
-            once=self._content if form == "caption" else (),  # "a clock tower with a clock tower" tells nothing more
-            required=(*rules.must, *wanted),
-            forbidden=rules.never,
-        )
-        generator = self.engine.generator(form)
-        tokens = {"start": START, "stop": STOP, "padding": PADDING}
-        known = [len(SPECIAL) + label for label in given]
-        return beam_search(generator, encoding, search, **tokens, evidence=form == "tags", known=known)
+        return self._predictor.beams(options)
 
     def annotate_read(self, pictures: Tensor, names: Sequence[str | None], options: Options) -> list[Annotation]:
         """Annotate pictures that were read already: uint8 (B, 3, S, S), as `read_one` gives them, and their names."""
@@ -309,7 +213,7 @@ class Annotator:
     def _told_tags(self, scores: Tensor, options: Options, given: Sequence[int]) -> list[tuple[Tag, ...]]:
         scores = scores.float().cpu().clone()
         scores[:, list(given)] = 1.0
-        rules = self._wording(options)["tags"]
+        rules = self._predictor.wording(options, "tags")
         lowest = options.min_score
         return tell_tags(
             scores,
@@ -419,7 +323,7 @@ class Annotator:
         paths = None
         if "tags" in self.config.decoders:
             with torch.inference_mode():
-                paths = self._label_paths(encoding, options, self._wording(options)["tags"])
+                paths = self._predictor.label_paths(encoding, options)
         what = Explained(annotation, switched, encoding.concepts[0], self.model, self.config, self.name)
         return explain(what, paths)
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from semreg.annotator import Annotator, Prediction
+from semreg.annotator import Annotator
 from semreg.data.records import Record
 from semreg.errors import SemregError
 from semreg.evaluation import (
@@ -22,6 +22,7 @@ from semreg.evaluation import (
     top_k,
 )
 from semreg.options import Options
+from semreg.prediction import Prediction
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]

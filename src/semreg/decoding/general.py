@@ -85,12 +85,12 @@ def generalise(
     probabilities: Tensor,
     decoder: Generator[S],
     encoding: Encoding,
+    keep: Collection[int] = (),
+    never: Sequence[Phrase] = (),
     *,
     start: int,
     stop: int,
     padding: int,
-    keep: Collection[int] = (),
-    never: Sequence[Phrase] = (),
 ) -> Hypotheses:
     """Sentences of B pictures with general words where the particular ones are doubtful.
 
@@ -103,11 +103,11 @@ def generalise(
         probabilities: of the concepts, (B, K).
         decoder: that wrote them.
         encoding: that it read.
+        keep: tokens that stay whatever is seen.
+        never: phrases that are not said: a sentence that would come to say one stays as it is.
         start: the start token.
         stop: the stop token.
         padding: fills sequences behind their end.
-        keep: tokens that stay whatever is seen.
-        never: phrases that are not said: a sentence that would come to say one stays as it is.
     """
     tokens, limit = found.tokens.tolist(), found.tokens.shape[2]
     changed: list[tuple[int, int]] = []
