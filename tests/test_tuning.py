@@ -89,6 +89,8 @@ def test_the_command_saves_thresholds_that_annotate_uses(model_folder: Path, dat
         (["--metric", "F2"], "--metric must be one of mean, O-F1"),
         (["--probability", "1.5"], "--probability must lie between 0 and 1, is 1.5"),
         (["--probability", "0.5", "--per", "frequency"], "take --per all or --per class"),
+        (["--lift", "0.5"], "--lift must be at least 1, is 0.5"),
+        (["--lift", "4", "--per", "class"], "--lift is for a given probability per class"),
         (["--general", "2"], "--general must lie in 0..1, is 2"),
         (["--per", "label"], "--per must be all, frequency or class, is 'label'"),
         (["--output", "."], "is there already: name a new folder"),
@@ -98,6 +100,15 @@ def test_the_command_saves_thresholds_that_annotate_uses(model_folder: Path, dat
 def test_mistakes_are_one_sentence(data: Path, arguments: list[str], sentence: str) -> None:
     done = semreg("tune", "--data", data, *arguments)
     assert done.returncode == 2 and sentence in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_a_lift_raises_the_thresholds_of_what_most_pictures_have(model_folder: Path, records: list[Record]) -> None:
+    annotator = Annotator.load(model_folder)
+    plain, lifted = (
+        tune(annotator, records, records, wanted=0.1, per="class", lift=lift).config.tag_thresholds()
+        for lift in (1.0, 3.0)
+    )
+    assert all(after > before for before, after in zip(plain, lifted, strict=True))  # a third or half have each
 
 
 def test_the_share_of_general_words_is_saved_and_told(model_folder: Path, data: Path, tmp_path: Path) -> None:

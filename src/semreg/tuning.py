@@ -45,6 +45,7 @@ def tune(
     *,
     wanted: str | float = "mean",
     per: str = "all",
+    lift: float = 1.0,
     keep: bool = False,
     options: Options | None = None,
     done: Callable[[int], None] = lambda count: None,
@@ -58,6 +59,7 @@ def tune(
         wanted: a metric to maximise, see `semreg.evaluation.tune_threshold`; or the probability that a tag needs, which
             leaves the concepts' thresholds and those of the concept layer alone as they are.
         per: "all", "frequency" or "class"; see `semreg.evaluation.choose_threshold`.
+        lift: with a probability per class, see `semreg.evaluation.thresholds_at`.
         keep: keep all thresholds, and fit only the probabilities that are shown of concepts.
         options: how to annotate; the model keeps the width of the search.
         done: called with the count of pictures after each batch.
@@ -82,7 +84,7 @@ def tune(
     of_labels = _label_counts(annotator, known)
     counts = {"concepts": _concepts(config, known).sum(0), "tags": of_labels, "head": of_labels}
     new = [] if keep else [name for name in tables if isinstance(wanted, str) or name == "tags"]
-    chosen = {name: choose_threshold(*tables[name], wanted, per, counts[name]) for name in new}
+    chosen = {name: choose_threshold(*tables[name], wanted, per, counts[name], lift=lift) for name in new}
     if "concepts" in tables:
         changes["concept_threshold"] = threshold = chosen.get("concepts", config.concept_threshold)
         slope, offset = fit_scale(*tables["concepts"], threshold)

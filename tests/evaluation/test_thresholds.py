@@ -184,6 +184,31 @@ def test_a_class_that_never_comes_up_keeps_the_probability_that_was_asked_for() 
     assert few > found[0] > many > 0.6
 
 
+def test_a_class_that_most_pictures_have_needs_what_lifts_its_odds() -> None:
+    generator = np.random.default_rng(1)
+    odds = generator.normal([1.0, -2.0], 1.0, size=(20_000, 2))
+    true = generator.random(odds.shape) < 1 / (1 + np.exp(-odds))
+    scores, rate = 1 / (1 + np.exp(-odds)), true.mean(0)
+    usual = thresholds_at(scores, true, 0.7)
+    assert thresholds_at(scores, true, 0.7, lift=1.0) == pytest.approx(usual)
+    found = thresholds_at(scores, true, 0.7, lift=4.0)
+    often = 4 * rate[0] / (1 - rate[0])
+    assert found[0] == pytest.approx(often / (1 + often), abs=0.01) and found[0] > usual[0] + 0.1
+    assert found[1] == pytest.approx(usual[1])  # a rare one that is there with 0.7 has been lifted by more
+
+
+def test_a_lift_is_for_a_probability_per_class_and_no_less_than_1() -> None:
+    scores, true = np.array([[0.9, 0.1], [0.8, 0.3]]), np.array([[0, 0], [1, 1]])
+    with pytest.raises(SemregError, match="lift must be at least 1"):
+        thresholds_at(scores, true, 0.7, lift=0.5)
+    for wanted, per in (("O-F1", "class"), (0.7, "all")):
+        with pytest.raises(SemregError, match=r"a lift \(4\) is for a given probability per class"):
+            choose_threshold(scores, true, wanted, per, [1, 1], lift=4)
+    assert choose_threshold(scores, true, 0.7, "class", [1, 1], lift=4) == tuple(
+        thresholds_at(scores, true, 0.7, lift=4)
+    )
+
+
 def test_a_number_is_the_probability_itself_for_all_tags_and_never_by_frequency() -> None:
     scores, true = np.array([[0.9, 0.1], [0.8, 0.3]]), np.array([[0, 0], [1, 0]])
     assert choose_threshold(scores, true, 0.4, "all", [1, 1]) == 0.4

@@ -41,6 +41,14 @@ def tune(
         str,
         typer.Option("--per", help="One threshold for all, by the frequency of a tag in training, or one per class."),
     ] = "all",
+    lift: Annotated[
+        float,
+        typer.Option(
+            "--lift",
+            help="With --probability and --per class: how many times what is seen must raise the odds with which "
+            "any of these pictures has a tag.",
+        ),
+    ] = 1.0,
     train: Annotated[str, typer.Option("--train", help="Split that says how frequent tags are.")] = "train",
     keep: Annotated[
         bool,
@@ -78,7 +86,7 @@ def tune(
 
         semreg tune --data ~/sets/mine --per class --output models/mine
 
-        semreg tune --data ~/sets/mine --probability 0.6 --per class --output models/sure
+        semreg tune --data ~/sets/mine --probability 0.6 --per class --lift 4 --output models/sure
 
         semreg tune --model runs/corel5k/model --data ~/sets/mine --keep-thresholds
 
@@ -90,6 +98,10 @@ def tune(
         raise SemregError(f"--metric must be one of {', '.join(METRICS)}, is {metric!r}")
     if probability is not None and not 0 < probability < 1:
         raise SemregError(f"--probability must lie between 0 and 1, is {probability:g}")
+    if lift < 1:
+        raise SemregError(f"--lift must be at least 1, is {lift:g}")
+    if lift > 1 and (probability is None or per != "class"):
+        raise SemregError("--lift is for a given probability per class: take --probability 0.5 --per class with it")
     if general is not None and not 0 <= general <= 1:
         raise SemregError(f"--general must lie in 0..1, is {general:g}")
     if per not in ("all", "frequency", "class"):
@@ -113,7 +125,9 @@ def tune(
     with progress_bar("looking at the pictures", len(records)) as advance:
         options = Options(beams=beam, batch_size=batch)
         wanted = metric if probability is None else probability
-        tuned = choose(annotator, records, known, wanted=wanted, per=per, keep=keep, options=options, done=advance)
+        tuned = choose(
+            annotator, records, known, wanted=wanted, per=per, lift=lift, keep=keep, options=options, done=advance
+        )
     for name, after in tuned.after.items():
         before = tuned.before[name]
         told = (

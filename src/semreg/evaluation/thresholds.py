@@ -124,7 +124,13 @@ def tune_by_frequency(
 
 
 def thresholds_at(
-    scores: ArrayLike, true: ArrayLike, probability: float, prior: float = 10.0, rounds: int = 30
+    scores: ArrayLike,
+    true: ArrayLike,
+    probability: float,
+    prior: float = 10.0,
+    rounds: int = 30,
+    *,
+    lift: float = 1.0,
 ) -> NDArray[np.float64]:
     """A threshold per class from which on it is there with a given probability, for scores that hold on the whole.
 
@@ -138,13 +144,17 @@ def thresholds_at(
         probability: wanted at the threshold, in 0..1.
         prior: how firmly b is held at 0, above 0.
         rounds: Newton steps at most.
+        lift: the least odds at the threshold, in multiples of those with which any of these pictures has the class. A
+            class that most of them have is told on what is seen, not on the habits of a data set.
 
     Returns:
         (K,) thresholds in 0..1.
 
     Raises:
-        SemregError: arrays of different shape, or a prior that is not above 0.
+        SemregError: arrays of different shape, a prior that is not above 0, or a lift below 1.
     """
+    if not lift >= 1:
+        raise SemregError(f"lift must be at least 1, is {lift}: 1 asks for none")
     if not prior > 0:
         raise SemregError(f"prior must be above 0, is {prior}: leave it at 10")
     values, labels = as_scores(scores), as_labels(true, "true tags")
@@ -158,12 +168,22 @@ def thresholds_at(
         shift += step
         if np.abs(step).max(initial=0.0) < 1e-9:
             break
-    wanted = _log_odds(np.full(len(shift), probability)) - shift
+    wanted = np.full(len(shift), _log_odds(np.asarray(probability)))
+    if lift > 1:
+        wanted = np.maximum(wanted, _log_odds(labels.mean(0)) + np.log(lift))
+    wanted = np.clip(wanted, -_LARGEST_ODDS, _LARGEST_ODDS) - shift
     return np.asarray(1 / (1 + np.exp(-wanted)), dtype=np.float64)
 
 
 def choose_threshold(
-    scores: ArrayLike, true: ArrayLike, wanted: str | float, per: str, counts: ArrayLike, resamples: int = RESAMPLES
+    scores: ArrayLike,
+    true: ArrayLike,
+    wanted: str | float,
+    per: str,
+    counts: ArrayLike,
+    resamples: int = RESAMPLES,
+    *,
+    lift: float = 1.0,
 ) -> float | tuple[float, ...]:
     """The threshold that serves a metric on other pictures too, in the form that a model's configuration has it.
 
@@ -181,14 +201,17 @@ def choose_threshold(
         per: "all" for one threshold, "frequency" as in `tune_by_frequency`, "class" as in `tune_thresholds`.
         counts: (K,) training pictures of each class; only "frequency" looks at them.
         resamples: draws; 0 takes the pictures once, as they are.
+        lift: as in `thresholds_at`, for a probability per class.
 
     Raises:
-        SemregError: an unknown `per`, a probability by frequency, or as these.
+        SemregError: an unknown `per`, a probability by frequency, a lift without a probability per class, or as these.
     """
+    if lift != 1 and (isinstance(wanted, str) or per != "class"):
+        raise SemregError(f"a lift ({lift:g}) is for a given probability per class: give one, or leave it at 1")
     if not isinstance(wanted, str):
         if per == "frequency":
             raise SemregError(f"a given probability ({wanted:g}) is for all tags or per class, not by frequency")
-        return wanted if per == "all" else tuple(thresholds_at(scores, true, wanted).tolist())
+        return wanted if per == "all" else tuple(thresholds_at(scores, true, wanted, lift=lift).tolist())
     values, labels = np.asarray(scores, dtype=np.float64), np.asarray(true)
     best = _tune(values, labels, wanted, per, counts)
     draws = np.random.default_rng(0).integers(0, len(values), (resamples, len(values)))

@@ -64,7 +64,7 @@ def calibrated(
             concept=b,
             bias=c,
             paths=recipe.tags.paths,
-            threshold=choose(combine(path, known, weights), wanted=wanted, per=recipe.tags.per),
+            threshold=choose(combine(path, known, weights), wanted=wanted, per=recipe.tags.per, lift=recipe.tags.lift),
             head=None if known is None else choose(known, wanted=metric, per=per),
         )
     return config.model_copy(update=changes)

@@ -89,6 +89,9 @@ class TagSettings(Settings):
         per: whether that threshold is one for "all" tags, lower for rare ones by their "frequency" in training (how
             much lower is tuned too), or one for each "class", drawn towards the common one where positives are few.
             A probability is for "all" scores as they are, or for each "class" with its scores put right.
+        lift: with a probability per class, how many times what is seen must raise the odds with which any picture of
+            the data set has a tag, for it to be told. Where most pictures have a person, one is told of those in which
+            something speaks for it. 1 asks for nothing.
     """
 
     source: Literal["labels", "concepts"] = "labels"
@@ -99,11 +102,16 @@ class TagSettings(Settings):
     threshold: Literal["O-F1", "C-F1", "mean"] | Annotated[float, Field(gt=0, lt=1)] = "mean"
     paths: Count = 3
     per: Literal["all", "frequency", "class"] = "all"
+    lift: Annotated[float, Field(ge=1)] = 1.0
 
     @model_validator(mode="after")
     def _not_by_frequency(self) -> TagSettings:
         if not isinstance(self.threshold, str) and self.per == "frequency":
             raise ValueError("a given probability is for all tags or per class: take per: all or per: class")
+        if self.lift > 1 and (isinstance(self.threshold, str) or self.per != "class"):
+            raise ValueError(
+                "lift is for a given probability per class: take threshold: 0.5 and per: class, or lift: 1"
+            )
         return self
 
 
