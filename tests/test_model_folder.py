@@ -14,8 +14,8 @@ from safetensors.torch import load_file, save_file
 from semreg.errors import SemregError
 from semreg.model.cnn_rnn import CnnRnn
 from semreg.model.stored import Bits, stored, unstored
-from semreg.model_config import DecoderConfig, ModelConfig, PreprocessingConfig, TagScoreConfig, TrunkConfig
-from semreg.model_folder import build_model, fingerprint, load_model, read_config, save_model
+from semreg.model_config import FORMAT, DecoderConfig, ModelConfig, PreprocessingConfig, TagScoreConfig, TrunkConfig
+from semreg.model_folder import build_model, fingerprint, load_model, read_config, save_config, save_model
 
 
 def configuration(**changes: object) -> ModelConfig:
@@ -98,6 +98,14 @@ def test_which_token_is_which_concept_follows_from_the_vocabularies(folder: Path
     assert config.concept_vocabulary().find(["stop sign"], ["two dogs"]) == [0, 1]
 
 
+def test_a_configuration_of_an_older_format_is_saved_in_this_one(folder: Path) -> None:
+    fields = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    del fields["bits"], fields["general"]
+    (folder / "config.json").write_text(json.dumps({**fields, "format": 1}), encoding="utf-8")
+    save_config(read_config(folder), folder)  # with keys that format 1 did not have
+    assert json.loads((folder / "config.json").read_text(encoding="utf-8"))["format"] == FORMAT
+
+
 def test_the_fingerprint_tells_weights_and_settings_apart_but_not_places(folder: Path, tmp_path: Path) -> None:
     before = fingerprint(folder)
     shutil.copytree(folder, tmp_path / "copy")
@@ -134,7 +142,7 @@ def test_a_missing_folder_a_file_and_a_folder_without_configuration_are_told_apa
         (lambda fields: "{", "config.json is not JSON"),
         (lambda fields: b"\xff\xfe".decode("latin-1") * 9, "config.json is not JSON"),
         (lambda fields: [], "config.json"),
-        (lambda fields: {**fields, "format": 3}, "has format 4, this version reads up to 3: update semreg"),
+        (lambda fields: {**fields, "format": FORMAT + 1}, f"reads up to {FORMAT}: update semreg"),
         (lambda fields: {**fields, "format": "x"}, "format: "),
         (lambda fields: {**fields, "format": None}, "format: "),
         (lambda fields: {**fields, "colour": 1}, "colour: "),

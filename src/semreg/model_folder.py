@@ -94,9 +94,10 @@ def save_model(model: CnnRnn, config: ModelConfig, folder: Path, *, card: str) -
 
 
 def save_config(config: ModelConfig, folder: Path) -> None:
-    """Write a model folder's configuration, replaced as a whole."""
+    """Write a model folder's configuration, replaced as a whole, in this version's format."""
+    fields = {**config.model_dump(mode="json"), "format": FORMAT}
     with atomic_write(folder / CONFIG) as file:
-        file.write(json.dumps(config.model_dump(mode="json"), ensure_ascii=False, indent=1) + "\n")
+        file.write(json.dumps(fields, ensure_ascii=False, indent=1) + "\n")
 
 
 def read_config(folder: Path) -> ModelConfig:
