@@ -72,6 +72,14 @@ def test_a_general_word_that_must_not_be_said_is_not(model_folder: Path, circles
         assert "square" not in words(wary.steer(annotation, never=["square"]))
 
 
+def test_a_concept_layer_that_nobody_taught_is_not_asked(model_folder: Path, circles: list[Annotation]) -> None:
+    wary = annotator_with(model_folder, 1.0)
+    untaught = wary.config.model_copy(update={"supervised": False})
+    paths = [annotation.file_name or "" for annotation in circles]
+    told = Annotator(wary.model, untaught, wary.name).annotate(paths)
+    assert [words(annotation) for annotation in told] == [words(annotation) for annotation in circles]
+
+
 def test_of_several_captions_none_comes_twice(model_folder: Path, circles: list[Annotation]) -> None:
     wary = annotator_with(model_folder, 1.0)
     for annotation in circles:

@@ -98,10 +98,12 @@ def word_rules(must: Sequence[str], never: Sequence[str], config: ModelConfig) -
 def general_words(config: ModelConfig) -> GeneralWords | None:
     """What captions say where it is not plain which of several kinds is seen; None where they may guess.
 
+    So they may without a concept layer that was taught: its outputs would say nothing of man and woman.
+
     Raises:
         SemregError: a concept or a word that the model does not have.
     """
-    if config.general is None or "caption" not in config.decoders:
+    if config.general is None or not config.supervised or "caption" not in config.decoders:
         return None
     vocabulary, place = config.vocabulary("caption"), {name: k for k, name in enumerate(config.concepts)}
     kinds = []
