@@ -160,3 +160,10 @@ def test_the_default_model_tags_photographs_sensibly() -> None:
     ):
         assert animal in [tag.label for tag in annotation.tags], annotation
         assert annotation.caption is not None and animal in annotation.caption.text
+
+
+def test_the_default_model_sees_nobody_where_nobody_is() -> None:
+    pictures = Path(__file__).resolve().parents[1] / "demo" / "pictures"
+    empty = [pictures / f"{name}.jpg" for name in ("coffee", "living_room", "kitten", "dog")]
+    for annotation in semreg.load().annotate(empty):
+        assert "person" not in [tag.label for tag in annotation.tags], annotation
