@@ -37,7 +37,7 @@ def build_model(config: ModelConfig, *, pretrained: bool = False, alone: bool = 
         alone: leave out what comes when the CNN has learnt: the trunks beside it, neighbours, consensus.
     """
     trunk = config.trunk.build(pretrained=pretrained)
-    decoders: dict[str, Decoder] = {form: build_decoder(config, form, trunk.feature_size) for form in config.decoders}
+    decoders: dict[str, Decoder] = {form: _build_decoder(config, form, trunk.feature_size) for form in config.decoders}
     if isinstance(trunk, SideBySide) and alone:
         trunk = trunk.taught
     neighbours = None if alone else build_neighbours(config, trunk.feature_size)
@@ -64,8 +64,7 @@ def build_consensus(config: ModelConfig) -> Consensus | None:
     return Consensus(concepts=len(config.concepts), length=caption.max_length, words=words, padding=PADDING, **sizes)
 
 
-def build_decoder(config: ModelConfig, form: Form, features: int) -> Decoder:
-    """One of the model's decoders, with random weights; `features` are D."""
+def _build_decoder(config: ModelConfig, form: Form, features: int) -> Decoder:
     chosen, concepts = config.decoders[form], len(config.concepts)
     sizes = (chosen.embedding, chosen.hidden, chosen.every_step)
     interface: Interface

@@ -112,22 +112,8 @@ class Recipe(Settings):
                 f"init_trunk: {self.init_trunk} takes the rest from ImageNet weights, trunk.pretrained is false: "
                 "set it to true, or leave init_trunk out"
             )
-        self._check_members()
         self._check_folds()
         return self
-
-    def _check_members(self) -> None:
-        """What several caption decoders need."""
-        if self.captions.members == 1:
-            return
-        if not any(isinstance(stage, LanguageStage | RelationsStage) for stage in self.stages):
-            raise ValueError("captions.members are taught by stages of their own: add kind: relations")
-        if (late := self._teaches_cnn_late()) is not None:
-            raise ValueError(f"captions.members need a CNN that has learnt, stages.{late} teaches it: leave one out")
-        if self.data.refit:
-            raise ValueError("captions.members and data.refit do not go together: leave one of them out")
-        if self.init is not None and self.init_decoders:
-            raise ValueError("captions.members start anew, init brings a decoder: set init_decoders: false")
 
     def _teaches_cnn_late(self) -> int | None:
         """The first stage that teaches the CNN when decoders learn from it already."""

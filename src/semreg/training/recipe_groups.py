@@ -121,15 +121,12 @@ class CaptionSettings(Settings):
     Attributes:
         minimum: occurrences that a word needs to enter the vocabulary.
         max_length: words in a caption, at most; longer ones are cut when they are taught.
-        members: caption decoders that are taught, one after another and each from its own start, and write together: by
-            the mean of their logits. Single captions hang on chance; several decoders agree on less of it.
         general: words for what a caption must not guess, such as a person for man or woman; null lets it guess. Kinds
             and words that the data does not have play no part.
     """
 
     minimum: Count = 5
     max_length: Count = 20
-    members: Count = 1
     general: GeneralConfig | None = None
 
 

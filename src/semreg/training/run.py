@@ -45,7 +45,6 @@ from semreg.training.cross_fitting import (
 from semreg.training.examples import Examples
 from semreg.training.log import LOG, RunLog
 from semreg.training.loop import Interrupted, Trainer
-from semreg.training.members import Weights, begin_another, members_before, with_members, write_as_one
 from semreg.training.neighbourhood import (
     choose_weight,
     cnn_has_learnt,
@@ -167,7 +166,6 @@ def _run(recipe: Recipe, folder: Path, start: Start | None, first_run: Path | No
         if main and start is None:
             _write_recipe(recipe, folder)
         progress, states = start or (Progress(), {})
-        kept: list[Weights] = states.pop("kept", [])
         every = setting.train
         if recipe.data.leave_out:
             log.say(f"without fold {recipe.data.leave_out} of {recipe.data.folds}")
@@ -183,7 +181,7 @@ def _run(recipe: Recipe, folder: Path, start: Start | None, first_run: Path | No
 
         def save(now: Progress, state: dict[str, Any]) -> None:
             if main:
-                save_checkpoint(folder / CHECKPOINT, now, {**state, "kept": kept})
+                save_checkpoint(folder / CHECKPOINT, now, state)
 
         trainer = Trainer(
             model,
@@ -194,13 +192,12 @@ def _run(recipe: Recipe, folder: Path, start: Start | None, first_run: Path | No
             save=save,
             stop_asked=stop_asked,
         )
-        progress = _taught(trainer, config, setting, progress, states, kept)
+        progress = _taught(trainer, config, setting, progress, states)
         if recipe.data.leave_out:
             if main:
                 save_held_out(model, every, setting, folder, progress.seconds)
             accelerator.wait_for_everyone()
             return folder
-        config = write_as_one(model, config, kept)
         round_weights(model, config.bits)  # what is tuned is what is saved
         if first_run:
             config = with_choices(config, first_run / MODEL)
@@ -258,20 +255,11 @@ def _model(config: ModelConfig, setting: Setting, weights: dict[str, Any] | None
 
 
 def _taught(
-    trainer: Trainer,
-    config: ModelConfig,
-    setting: Setting,
-    progress: Progress,
-    states: dict[str, Any],
-    kept: list[Weights],
+    trainer: Trainer, config: ModelConfig, setting: Setting, progress: Progress, states: dict[str, Any]
 ) -> Progress:
-    """The stages that are still to come, one after another; where that leads. `kept` gets the members that are done."""
-    recipe = setting.recipe
-    setting = replace(setting, recipe=with_members(recipe))
+    """The stages that are still to come, one after another; where that leads."""
     while progress.stage < len(setting.recipe.stages):
         began = time.monotonic()
-        if len(kept) < members_before(progress.stage, recipe):
-            begin_another(trainer.model, config, kept, recipe.seed)
         if cnn_has_learnt(setting.recipe, progress.stage):
             _complete(trainer.model, config, setting)
         stage = prepare_stage(progress.stage, setting, trainer.model)
