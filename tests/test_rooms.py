@@ -80,6 +80,7 @@ MAY_IMPORT = {
         "model_config",
         "model_folder",
         "options",
+        "steering",
         *BASICS,
     },
     "comparison": {"annotator", "data", "evaluate", "evaluation", "training", "options", *BASICS},

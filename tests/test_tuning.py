@@ -118,10 +118,10 @@ def test_the_share_of_general_words_is_saved_and_told(model_folder: Path, data: 
     done = semreg(*choose)
     assert done.returncode == 2 and "has no general words: leave --general out" in done.stderr and not new.exists()
     kinds = tuple(KindConfig(concepts=(colour,), words={colour: "square"}) for colour in ("red", "blue"))
-    before = read_config(own).model_copy(update={"general": GeneralConfig(share=0.8, kinds=kinds)})
+    before = read_config(own).model_copy(update={"general": (GeneralConfig(share=0.8, kinds=kinds),)})
     save_config(before, own)
     assert semreg(*choose).returncode == 0
-    assert read_config(new).general == GeneralConfig(share=0.9, kinds=kinds)
+    assert read_config(new).general == (GeneralConfig(share=0.9, kinds=kinds),)
     assert "say square unless 90 percent sure of one of: red; blue" in semreg("info", "--model", new).stdout
 
 

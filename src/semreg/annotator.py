@@ -171,6 +171,10 @@ class Annotator:
         """How wide the search is: as the options say, or as the model has it."""
         return self._predictor.beams(options)
 
+    def candidates(self, options: Options) -> int:
+        """How many captions the best is chosen from."""
+        return self._predictor.candidates(options)
+
     def annotate_read(self, pictures: Tensor, names: Sequence[str | None], options: Options) -> list[Annotation]:
         """Annotate pictures that were read already: uint8 (B, 3, S, S), as `read_one` gives them, and their names."""
         return self.tell(self.encode(pictures), names, options) if names else []

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from torch import Tensor
 
 from semreg.concept_scale import ConceptScale
@@ -17,7 +18,7 @@ from semreg.model.efficientnet_lite import EfficientNetLite
 from semreg.model.stored import Bits
 from semreg.model.trunks import SideBySide, TimmTrunk, build_trunk
 
-FORMAT = 3  # 1 had no `bits`, 2 no `general`
+FORMAT = 4  # 1 had no `bits`, 2 no `general`, 3 one group of it, no `grounding`, no `candidates`
 Form = Literal["tags", "caption"]
 
 
@@ -73,12 +74,28 @@ class ConsensusConfig(_Settings):
     weight: Annotated[float, Field(ge=0)] = 0.0
 
 
+class GroundingConfig(_Settings):
+    """What else chooses among the captions that the search finds: see `semreg.decoding.grounding`.
+
+    Attributes:
+        named: what it counts that a concept which a caption names is seen more clearly than usual.
+        labels: what it counts that a label which a caption implies is not seen.
+        usual: the share of the training pictures that have each concept.
+        implied: for words of captions the labels that nearly all training pictures have of which they are said.
+    """
+
+    named: Annotated[float, Field(ge=0)]
+    labels: Annotated[float, Field(ge=0)]
+    usual: tuple[float, ...]
+    implied: dict[str, tuple[str, ...]]
+
+
 class KindConfig(_Settings):
     """One of several kinds that exclude each other: see `semreg.decoding.general`.
 
     Attributes:
         concepts: that speak for it.
-        words: that tell it from the others, to the general ones.
+        words: that tell it from the others, to the general ones; to "" where a sentence can go without.
     """
 
     concepts: Annotated[tuple[str, ...], Field(min_length=1)]
@@ -91,16 +108,39 @@ class GeneralConfig(_Settings):
     Attributes:
         share: how probable a kind must be, given that it is one of them, for its own words to stay; 0 leaves them all.
         kinds: that exclude each other.
+        omit: concepts that exclude each other, and without whose words a sentence is as good; each is one more kind.
     """
 
     share: Annotated[float, Field(ge=0, le=1)]
-    kinds: Annotated[tuple[KindConfig, ...], Field(min_length=2)]
+    kinds: tuple[KindConfig, ...] = ()
+    omit: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _several(self) -> GeneralConfig:
+        if len(self.kinds) + len(self.omit) < 2:
+            raise ValueError("general words are for kinds that exclude each other: name two kinds, or two to omit")
+        return self
+
+    def all_kinds(self) -> tuple[KindConfig, ...]:
+        """The kinds, with those that are left out."""
+        return (*self.kinds, *(KindConfig(concepts=(name,), words={name: ""}) for name in self.omit))
 
     def sentence(self) -> str:
         """What it is, for people."""
-        kinds = "; ".join(" or ".join(kind.concepts) for kind in self.kinds)
-        words = dict.fromkeys(general for kind in self.kinds for general in kind.words.values())
-        return f"captions say {', '.join(words)} unless {100 * self.share:g} percent sure of one of: {kinds}"
+        words = dict.fromkeys(general for kind in self.kinds for general in kind.words.values() if general)
+        told = f"say {', '.join(words)}" if words else f"leave out {', '.join(self.omit)}"
+        kinds = "; ".join(" or ".join(kind.concepts) for kind in self.all_kinds())
+        sure = f"unless {100 * self.share:g} percent sure of " + (f"one of: {kinds}" if words else "the word")
+        return f"captions {told} {sure}"
+
+
+def _in_groups(value: object) -> object:
+    if value is None:
+        return ()
+    return (value,) if isinstance(value, Mapping | GeneralConfig) else value
+
+
+General = Annotated[tuple[GeneralConfig, ...], BeforeValidator(_in_groups)]  # format 3 had one, or none
 
 
 class PreprocessingConfig(_Settings):
@@ -170,8 +210,10 @@ class ModelConfig(_Settings):
         concept_scale: fitted on validation data; None where the concept layer's own values are shown.
         neighbours: training pictures that the concept layer asks; None for a layer by itself.
         consensus: captions of training pictures that choose among those that are found; None for the likeliest.
-        general: words for what a caption must not guess; None lets it guess.
+        grounding: how far what is seen bears each of them out; None where that does not count.
+        general: words for what a caption must not guess; none lets it guess.
         beams: width of the search that scores and thresholds were chosen with, and that it is used with.
+        candidates: width of the search for captions, where others choose among those that are found; None for `beams`.
         training: what it was trained on and how, and the figures seen; for people, not read by the program.
     """
 
@@ -188,10 +230,12 @@ class ModelConfig(_Settings):
     concept_scale: ConceptScaleConfig | None = None
     neighbours: NeighboursConfig | None = None
     consensus: ConsensusConfig | None = None
-    general: GeneralConfig | None = None
+    grounding: GroundingConfig | None = None
+    general: General = ()
     decoders: dict[Form, DecoderConfig]
     tag_score: TagScoreConfig | None = None
     beams: Annotated[int, Field(ge=1, le=100)] = 3
+    candidates: Annotated[int, Field(ge=1, le=100)] | None = None
     training: dict[str, Any] = Field(default_factory=dict)
 
     def concept_vocabulary(self) -> Concepts:

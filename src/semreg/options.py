@@ -12,8 +12,8 @@ class Options:
     """How to annotate.
 
     Attributes:
-        beams: width of the beam search, for tags and captions; 1 is greedy; None takes the model's own, and no less
-            than `n_best`.
+        beams: width of the beam search, for tags and captions; 1 is greedy; None takes the model's own, which may be
+            wider for captions, and no less than `n_best`.
         n_best: captions for each picture, at most `beams`.
         min_score: probability from which a tag is told; None takes the model's own threshold.
         max_tags: tags at most, the most probable; None tells all.

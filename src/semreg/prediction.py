@@ -18,7 +18,7 @@ from semreg.model.consensus import Consensus
 from semreg.model.interfaces import Encoding
 from semreg.model_config import Form, ModelConfig, TagScoreConfig
 from semreg.options import Options
-from semreg.steering import Wording, general_words, word_rules
+from semreg.steering import Wording, general_words, grounding_of, word_rules
 
 TOKENS = {"start": START, "stop": STOP, "padding": PADDING}
 
@@ -64,6 +64,8 @@ class Predictor:
         self._label_concepts = torch.tensor(index, device=device) if known else None
         self._content = config.content("caption")
         self._general = general_words(config)
+        grounding = grounding_of(config)
+        self._grounding = grounding and grounding.to(device)
         self._scale = config.scale()
 
     @torch.inference_mode()
@@ -86,6 +88,11 @@ class Predictor:
         """How wide the search is: as the options say, or as the model has it."""
         return max(self._config.beams, options.n_best) if options.beams is None else options.beams
 
+    def candidates(self, options: Options) -> int:
+        """How wide the search for captions is, and how many of them the best is chosen from."""
+        wanted = self._config.candidates if options.beams is None else None
+        return self.beams(options) if wanted is None else max(wanted, options.n_best)
+
     def wording(self, options: Options, form: Form) -> Wording:
         """What one decoder must and must not say."""
         return word_rules(options.must, options.never, self._config)[form]
@@ -100,18 +107,27 @@ class Predictor:
         return [[token - len(SPECIAL) for token in row[0]] for row in found.lists()], scores
 
     def _captions(self, encoding: Encoding, options: Options) -> Hypotheses:
-        found = self._search("caption", encoding, options, self.beams(options))
-        chosen, count = self._config.consensus, found.lengths.shape[1]
-        if chosen is not None and self._consensus is not None and chosen.weight and count > 1:
-            found = found.ranked(chosen.weight * self._consensus(encoding.concepts, found.tokens), count)
+        found = self._search("caption", encoding, options, self.candidates(options))
+        seen = self._scale.shown(encoding.concepts.clamp(0, 1))
+        if found.lengths.shape[1] > 1:
+            found = self._ranked(found, encoding, seen)
         if self._general is None:
             return found.first(options.n_best)
         if options.n_best == 1:  # else of all, for some may become the same
             found = found.first(1)
-        rules, seen = self.wording(options, "caption"), self._scale.shown(encoding.concepts.clamp(0, 1))
+        rules = self.wording(options, "caption")
         decoder, never = self._generator("caption"), rules.never
         found = generalise(found, self._general, seen, decoder, encoding, rules.tokens, never, **TOKENS)
         return found.first(options.n_best)
+
+    def _ranked(self, found: Hypotheses, encoding: Encoding, seen: Tensor) -> Hypotheses:
+        """By how likely they are, how much captions of others agree, and how far what is seen bears them out."""
+        bonus, chosen = torch.zeros_like(found.scores), self._config.consensus
+        if chosen is not None and self._consensus is not None and chosen.weight:
+            bonus += chosen.weight * self._consensus(encoding.concepts, found.tokens)
+        if self._grounding is not None:
+            bonus += self._grounding(seen, found.tokens)
+        return found.ranked(bonus, found.lengths.shape[1])
 
     def _search(
         self, form: Form, encoding: Encoding, options: Options, n_best: int, given: Sequence[int] = ()
@@ -122,7 +138,7 @@ class Predictor:
             form,
             max_length=self._config.decoders[form].max_length,
             never=NEVER_PRODUCED,
-            beams=self.beams(options),
+            beams=self.candidates(options) if form == "caption" else self.beams(options),
             n_best=n_best,
             once=self._content if form == "caption" else (),  # "a clock tower with a clock tower" tells nothing more
             required=(*rules.must, *(((token,),) for token in known)),

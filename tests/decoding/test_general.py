@@ -9,14 +9,19 @@ from hypothesis import strategies as st
 from tiny_decoder import FIRST, NEVER, TOKENS, mean_log_probability, pick, seen, tiny_decoder
 
 from semreg.decoding import Constraints, Hypotheses, Search, beam_search
-from semreg.decoding.general import GeneralWords, Kind, generalise
+from semreg.decoding.general import OMITTED, GeneralWords, Group, Kind, generalise
 from semreg.decoding.search import IMPOSSIBLE
 
 MAN, WOMAN, PERSON, WALKS = range(FIRST, FIRST + 4)
 KINDS = (Kind((0,), {MAN: PERSON}), Kind((1, 2), {WOMAN: PERSON}))
+STANDS, A, AN, AND = WALKS, *range(FIRST + 4, FIRST + 7)  # what tokens mean is the test's own affair
 PICTURES = 8
 
 probability = st.floats(0, 1)
+
+
+def general(share: float) -> GeneralWords:
+    return GeneralWords((Group(share, KINDS),))
 
 
 def found_by(decoder: torch.nn.Module, beams: int = 30) -> Hypotheses:
@@ -31,11 +36,11 @@ def test_a_share_is_the_probability_of_a_kind_given_that_it_is_one_of_them(man: 
     share = just_man / (just_man + just_woman)
     table = torch.tensor([[man, woman, 0.0, 0.5]], dtype=torch.double)
     for limit in (share - 1e-3, share + 1e-3):
-        assert GeneralWords(limit, KINDS).doubtful(table)[0, 0].item() is (share < limit)
+        assert Group(limit, KINDS).doubtful(table)[0, 0].item() is (share < limit)
 
 
 def test_the_likeliest_concept_of_a_kind_speaks_for_it_and_what_a_person_set_is_certain() -> None:
-    words = GeneralWords(0.8, KINDS)
+    words = Group(0.8, KINDS)
     assert words.doubtful(torch.tensor([[0.9, 0.1, 0.1, 0.0]])).tolist() == [[False, True]]
     assert words.doubtful(torch.tensor([[0.9, 0.1, 0.9, 0.0]])).tolist() == [[True, True]]
     assert words.doubtful(torch.tensor([[0.9, 0.1, 1.0, 0.0]])).tolist() == [[True, False]]
@@ -54,23 +59,72 @@ def test_the_likeliest_concept_of_a_kind_speaks_for_it_and_what_a_person_set_is_
     ],
 )
 def test_what_is_said_instead(said: list[int], doubtful: list[bool], told: list[int]) -> None:
-    assert GeneralWords(0.8, KINDS).instead(said, doubtful) == told
+    assert general(0.8).instead(said, doubtful) == told
+
+
+SPARED = GeneralWords(
+    (Group(0.8, KINDS), Group(0.7, (Kind((0,), {STANDS: OMITTED}), Kind((1,), {WOMAN: OMITTED})))),
+    frozenset({AND}),
+    {MAN: A, WOMAN: A, PERSON: AN},
+)
+SURE, STANDING, NEITHER = [False] * 4, [False, False, True, False], [True, True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("said", "doubtful", "told"),
+    [
+        ([MAN, STANDS, WOMAN], STANDING, [MAN, WOMAN]),
+        ([MAN, STANDS, WOMAN], SURE, [MAN, STANDS, WOMAN]),
+        ([MAN, STANDS], STANDING, [MAN, STANDS]),  # not at the end
+        ([STANDS, MAN], STANDING, [MAN]),
+        ([STANDS, STANDS, MAN], STANDING, [MAN]),
+        ([MAN, STANDS, AND, MAN], STANDING, [MAN, STANDS, AND, MAN]),
+        ([MAN, AND, STANDS, MAN], STANDING, [MAN, AND, STANDS, MAN]),
+        ([A, STANDS, PERSON], STANDING, [AN, PERSON]),  # the article is that of the word behind it now
+        ([A, MAN, STANDS, PERSON], STANDING, [A, MAN, PERSON]),
+        ([A, MAN, STANDS, A, MAN], NEITHER, [AN, PERSON, AN, PERSON]),
+        ([MAN, STANDS, A, PERSON], NEITHER, [MAN, A, PERSON]),  # not a person and a person, but nobody stands
+    ],
+)
+def test_what_can_be_spared_is_left_out(said: list[int], doubtful: list[bool], told: list[int]) -> None:
+    assert SPARED.instead(said, doubtful) == told
+
+
+def test_a_shorter_sentence_scores_as_what_it_is() -> None:
+    decoder, encoding = tiny_decoder(seed=2), seen(PICTURES)
+    words = GeneralWords((Group(1.0, (Kind((0,), {MAN: OMITTED}), Kind((1,), {WALKS: OMITTED}))),))
+    found = found_by(decoder)
+    told = generalise(found, words, encoding.concepts, decoder, encoding, **TOKENS)
+    shorter = 0
+    for picture in range(PICTURES):
+        expected: list[list[int]] = []
+        for sentence, ended in zip(found.lists()[picture], found.ended[picture].tolist(), strict=True):
+            plain = words.instead(sentence, [True, True])
+            if plain not in expected:
+                place = len(expected)
+                expected.append(plain)
+                score = mean_log_probability(decoder, pick(encoding, picture), plain, ended)
+                assert told.scores[picture, place].item() == pytest.approx(score, abs=1e-5)
+                assert told.lengths[picture, place] == len(plain)
+            shorter += len(plain) < len(sentence)
+        assert told.lists()[picture] == expected
+    assert shorter
 
 
 def test_a_word_that_is_to_be_kept_stays() -> None:
-    assert GeneralWords(0.8, KINDS).instead([MAN, WALKS], [True, True], keep={MAN}) == [MAN, WALKS]
+    assert general(0.8).instead([MAN, WALKS], [True, True], keep={MAN}) == [MAN, WALKS]
 
 
 def test_without_doubt_nothing_changes() -> None:
     decoder = tiny_decoder()
     found = found_by(decoder)
-    same = generalise(found, GeneralWords(0.0, KINDS), seen(PICTURES).concepts, decoder, seen(PICTURES), **TOKENS)
+    same = generalise(found, general(0.0), seen(PICTURES).concepts, decoder, seen(PICTURES), **TOKENS)
     assert same.lists() == found.lists() and torch.equal(same.scores, found.scores)
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_scores_are_those_of_what_is_said_now_and_no_sentence_comes_twice(seed: int) -> None:
-    decoder, encoding, words = tiny_decoder(seed=seed), seen(PICTURES), GeneralWords(0.9, KINDS)
+    decoder, encoding, words = tiny_decoder(seed=seed), seen(PICTURES), general(0.9)
     found = found_by(decoder)
     told = generalise(found, words, encoding.concepts, decoder, encoding, **TOKENS)
     doubtful, fewer = words.doubtful(encoding.concepts).tolist(), 0
@@ -89,7 +143,7 @@ def test_scores_are_those_of_what_is_said_now_and_no_sentence_comes_twice(seed: 
 
 
 def test_a_batch_equals_its_pictures_one_by_one() -> None:
-    decoder, encoding, words = tiny_decoder(seed=1), seen(PICTURES), GeneralWords(0.9, KINDS)
+    decoder, encoding, words = tiny_decoder(seed=1), seen(PICTURES), general(0.9)
     found = found_by(decoder)
     together = generalise(found, words, encoding.concepts, decoder, encoding, **TOKENS)
     for row in range(PICTURES):
@@ -101,7 +155,7 @@ def test_a_batch_equals_its_pictures_one_by_one() -> None:
 
 
 def test_a_sentence_that_would_come_to_say_what_is_forbidden_stays() -> None:
-    decoder, encoding, words = tiny_decoder(), seen(PICTURES), GeneralWords(1.0, KINDS)
+    decoder, encoding, words = tiny_decoder(), seen(PICTURES), general(1.0)
     found = found_by(decoder)
     free = generalise(found, words, encoding.concepts, decoder, encoding, **TOKENS).lists()
     before = [sentence for row in found.lists() for sentence in row]

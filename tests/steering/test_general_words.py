@@ -20,7 +20,7 @@ def annotator_with(model_folder: Path, share: float) -> Annotator:
     model, config = load_model(model_folder)
     kinds = tuple(KindConfig(concepts=(colour,), words={colour: "square"}) for colour in ("red", "blue"))
     general = GeneralConfig(share=share, kinds=kinds)
-    return Annotator(model, config.model_copy(update={"general": general}), semreg.load(model_folder).name)
+    return Annotator(model, config.model_copy(update={"general": (general,)}), semreg.load(model_folder).name)
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +90,7 @@ def test_of_several_captions_none_comes_twice(model_folder: Path, circles: list[
 def test_a_word_that_the_model_does_not_have_is_named(model_folder: Path) -> None:
     model, config = load_model(model_folder)
     kinds = tuple(KindConfig(concepts=("red",), words={"red": word}) for word in ("paper", "colourful"))
-    config = config.model_copy(update={"general": GeneralConfig(share=0.8, kinds=kinds)})
+    config = config.model_copy(update={"general": (GeneralConfig(share=0.8, kinds=kinds),)})
     with pytest.raises(SemregError, match="general names 'colourful', which tiny does not have"):
         Annotator(model, config, "tiny@0")
 
@@ -108,8 +108,9 @@ def test_a_recipe_keeps_what_the_data_has(recipe_file: Path, words_: str, known:
     recipe = load_recipe(recipe_file, [f"captions.general={{share: 0.7, kinds: {kinds}}}"])
     config, _, _ = prepare_data(recipe, *split_records(read_records(recipe.data.folder), recipe))
     if known is None:
-        assert config.general is None
+        assert config.general == ()
     else:
-        assert config.general is not None and config.general.share == 0.7
-        assert [kind.words for kind in config.general.kinds] == known
-        assert [kind.concepts for kind in config.general.kinds] == [("red",), ("blue",)]
+        (group,) = config.general
+        assert group.share == 0.7
+        assert [kind.words for kind in group.kinds] == known
+        assert [kind.concepts for kind in group.kinds] == [("red",), ("blue",)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -210,7 +210,7 @@ class Work:
         if strangers:
             typer.echo(f"the model has no label {', '.join(map(repr, strangers[:5]))}: check the spelling", err=True)
         options = Options(
-            beams=max(settings.beam or annotator.config.beams, settings.captions),
+            beams=None if settings.beam is None else max(settings.beam, settings.captions),
             n_best=settings.captions,
             min_score=settings.min_score,
             batch_size=settings.batch,
@@ -223,24 +223,28 @@ class Work:
         """The folder that the journal is of, with this work to be done in it."""
         from semreg.folders.library import Library
 
+        beams, candidates = self.annotator.beams(self.options), self.annotator.candidates(self.options)
+        wider = None if candidates == beams else candidates
         return Library(
             journal=journal,
             target=target,
             labels=self.labels,
             model=self.annotator.name,
-            computing=computing(self.options, self.annotator.engine.name),
+            computing=computing(replace(self.options, beams=beams), self.annotator.engine.name, wider),
             refresh=refresh,
             note=lambda sentence: typer.echo(sentence, err=True),
         )
 
 
-def computing(options: Options, engine: str) -> str:
+def computing(options: Options, engine: str, candidates: int | None = None) -> str:
     """What annotations depend on beside the model, as text: where it is another one, they are stale.
 
     Of engines those count that compute in less than single precision: all others say the same, to the last digits of a
     score, and one may take the other's place on another machine.
     """
     parts = [f"beams={options.beams}", f"captions={options.n_best}", f"min_score={options.min_score}"]
+    if candidates is not None:
+        parts.append(f"candidates={candidates}")
     parts += [f"must={word}" for word in options.must]
     parts += [f"never={word}" for word in options.never]
     if engine.endswith((":bf16", ":int8")):

@@ -35,9 +35,12 @@ def info(model: ModelOption = None) -> None:
         typer.echo(f"neighbours {asked.pictures} training pictures{nothing}, {asked.size} numbers each")
     if config.consensus is not None:
         typer.echo(f"consensus  captions of {config.consensus.pictures} training pictures")
-    if config.general is not None:
-        typer.echo(f"general    {config.general.sentence()}")
-    typer.echo(f"search     {config.beams} beams")
+    if config.grounding is not None:
+        typer.echo("grounding  captions that name what is seen, and imply no label that is not")
+    for general in config.general:
+        typer.echo(f"general    {general.sentence()}")
+    wider = f", {config.candidates} for captions" if config.candidates else ""
+    typer.echo(f"search     {config.beams} beams{wider}")
     for form, decoder in config.decoders.items():
         what = "labels" if form == "tags" else "words"
         typer.echo(f"{form:<10} {decoder.interface} interface, LSTM {decoder.hidden}, {len(decoder.words)} {what}")

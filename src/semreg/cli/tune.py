@@ -60,7 +60,7 @@ def tune(
         float | None,
         typer.Option(
             "--general",
-            help="How sure captions must be of particular words, such as man or woman, not to say general ones: "
+            help="How sure captions must be of particular words, such as man or woman, not to say general or none: "
             "0..1; 0 says what is likeliest.",
             show_default=False,
         ),
@@ -115,7 +115,7 @@ def tune(
     everything = read_records(data)
     records = of_split(everything, split)
     annotator = load_annotator(model, device)
-    if general is not None and annotator.config.general is None:
+    if general is not None and not annotator.config.general:
         raise SemregError(f"{annotator.name} has no general words: leave --general out, or train with captions.general")
     from semreg.model_folder import find_model, save_config
     from semreg.options import Options
@@ -143,7 +143,8 @@ def tune(
         shutil.copytree(folder, output)
         folder = output
     config = tuned.config
-    if general is not None and config.general is not None:
-        config = config.model_copy(update={"general": config.general.model_copy(update={"share": general})})
+    if general is not None:
+        groups = tuple(group.model_copy(update={"share": general}) for group in config.general)
+        config = config.model_copy(update={"general": groups})
     save_config(config, folder)
     typer.echo(f"saved in {folder}", err=True)

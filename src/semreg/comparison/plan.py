@@ -104,7 +104,9 @@ def _shared(recipe: Recipe, folder: Path) -> Recipe:
     """
     changes = {"test": None, "cache": recipe.data.cache or folder / "features", "refit": False}
     data = recipe.data.model_copy(update=changes)
-    return recipe.model_copy(update={"data": data, "beside": None, "neighbours": None, "consensus": None})
+    return recipe.model_copy(
+        update={"data": data, "beside": None, "neighbours": None, "consensus": None, "grounding": None}
+    )
 
 
 def _concept_stages(recipe: Recipe) -> tuple[ConceptsStage, ...]:

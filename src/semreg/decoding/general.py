@@ -1,9 +1,10 @@
-"""General words in place of particular ones that the concept layer does not bear out: a person for man or woman."""
+"""What the concept layer does not bear out is said in general, or not at all: a person for man or woman."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -15,6 +16,7 @@ from semreg.decoding.search import Hypotheses, reread
 from semreg.model.interfaces import Encoding
 
 EDGE = 1e-4  # probabilities are kept this far from 0 and 1 before their odds are taken
+OMITTED = -1  # stands for a word that is left out
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class Kind:
 
     Attributes:
         concepts: places of the concepts that speak for it.
-        words: tokens that tell this kind from the others, to those that do not.
+        words: tokens that tell this kind from the others, to those that do not, or to `OMITTED`.
     """
 
     concepts: tuple[int, ...]
@@ -31,11 +33,8 @@ class Kind:
 
 
 @dataclass(frozen=True)
-class GeneralWords:
-    """What a caption says where it is not plain which of several kinds is seen.
-
-    A decoder must say something, and says "a man" of a person whom it cannot make out, because most people whom it has
-    learnt from are. A sentence with "a person" is as good and right.
+class Group:
+    """Kinds that exclude each other.
 
     Attributes:
         share: how probable a kind must be, given that it is just one of them, for its own words to stay.
@@ -55,28 +54,70 @@ class GeneralWords:
         each = torch.stack([odds[:, list(kind.concepts)].amax(1) for kind in self.kinds], 1)
         return each / each.sum(1, keepdim=True) < self.share
 
-    def instead(self, tokens: Sequence[int], doubtful: Sequence[bool], keep: Collection[int] = ()) -> list[int]:
-        """A sentence with general words for those of doubtful kinds.
 
-        It stays as it is where that would say the same word twice: "a man and a woman" are no person and a person.
+@dataclass(frozen=True)
+class GeneralWords:
+    """What a caption says where it is not plain which of several kinds is seen.
+
+    A decoder must say something, and says "a man" of a person whom it cannot make out, because most people whom it has
+    learnt from are; and that he stands, because most do. A sentence with "a person", who neither stands nor sits, is as
+    good and right.
+
+    Attributes:
+        groups: of kinds that exclude each other.
+        fixed: tokens that no word is left out beside: "black and white" has none to spare, nor has "sitting down".
+        articles: which article goes before a token: "an" before "orange".
+    """
+
+    groups: tuple[Group, ...]
+    fixed: frozenset[int] = frozenset()
+    articles: Mapping[int, int] = field(default_factory=dict)
+
+    def doubtful(self, probabilities: Tensor) -> Tensor:
+        """Which kinds of all groups are not probable enough, (B, n); `probabilities` of the concepts are (B, K)."""
+        return torch.cat([group.doubtful(probabilities) for group in self.groups], 1)
+
+    def instead(self, tokens: Sequence[int], doubtful: Sequence[bool], keep: Collection[int] = ()) -> list[int]:
+        """A sentence with general words for those of doubtful kinds, and without those that it can spare.
+
+        Words are replaced only where that would not say the same word twice: "a man and a woman" are no person and a
+        person. None is left out at the end of a sentence.
 
         Args:
             tokens: of the sentence.
             doubtful: for each kind.
             keep: tokens that stay whatever is seen.
         """
+        kinds = [kind for group in self.groups for kind in group.kinds]
         words = {
             particular: general
-            for kind, unsure in zip(self.kinds, doubtful, strict=True)
+            for kind, unsure in zip(kinds, doubtful, strict=True)
             if unsure
             for particular, general in kind.words.items()
             if particular not in keep
         }
-        plain = [words.get(token, token) for token in tokens]
+        spared = {token for token, general in words.items() if general == OMITTED}
+        plain = [token if token in spared else words.get(token, token) for token in tokens]
         before: dict[int, set[int]] = {}
         for token, general in zip(tokens, plain, strict=True):
             before.setdefault(general, set()).add(token)
-        return list(tokens) if any(len(tokens) > 1 for tokens in before.values()) else plain
+        if any(len(tokens) > 1 for tokens in before.values()):
+            plain = list(tokens)
+        stays = [token not in spared or not self._can_go(plain, place) for place, token in enumerate(plain)]
+        kept = [place for place, stay in enumerate(stays) if stay]
+        told = [plain[place] for place in kept]
+        for number, place in enumerate(kept[:-1]):  # an article that stands before another word now
+            if tokens[place] in self._known_articles and told[number + 1] != tokens[place + 1]:
+                told[number] = self.articles.get(told[number + 1], told[number])
+        return told
+
+    @cached_property
+    def _known_articles(self) -> frozenset[int]:
+        return frozenset(self.articles.values())
+
+    def _can_go(self, sentence: Sequence[int], place: int) -> bool:
+        beside = {sentence[max(0, place - 1)], *sentence[place + 1 : place + 2]}
+        return place + 1 < len(sentence) and not self.fixed & beside
 
 
 def generalise(
@@ -109,22 +150,23 @@ def generalise(
         stop: the stop token.
         padding: fills sequences behind their end.
     """
-    tokens, limit = found.tokens.tolist(), found.tokens.shape[2]
+    tokens, lengths, limit = found.tokens.tolist(), found.lengths.clone(), found.tokens.shape[2]
     changed: list[tuple[int, int]] = []
     repeated = torch.zeros_like(found.ended)
     rows = zip(tokens, found.lengths.tolist(), words.doubtful(probabilities).tolist(), strict=True)
-    for row, (sentences, lengths, doubtful) in enumerate(rows):
-        for place, length in enumerate(lengths):
+    for row, (sentences, before, doubtful) in enumerate(rows):
+        for place, length in enumerate(before):
             said = sentences[place][:length]
             plain = words.instead(said, doubtful, keep)
             if plain != said and not any(_says(plain, phrase) for phrase in never):
                 changed.append((row, place))
-                sentences[place] = plain + [padding] * (limit - length)
+                lengths[row, place] = len(plain)
+                sentences[place] = plain + [padding] * (limit - len(plain))
             repeated[row, place] = sentences[place] in sentences[:place]
     if not changed:
         return found
     at = tuple(torch.tensor(changed, device=found.tokens.device).T)
-    new, length, ended = found.tokens.new_tensor(tokens), found.lengths[at], found.ended[at]
+    new, length, ended = found.tokens.new_tensor(tokens), lengths[at], found.ended[at]
     each, scores = reread(decoder, encoding, new[at], at[0], start=start)
     end = scores[..., stop].gather(1, length[:, None])[:, 0]
     unsaid = torch.arange(limit, device=new.device) >= length[:, None]
@@ -132,7 +174,7 @@ def generalise(
     scores = found.scores.index_put(at, paid / (length + ended).clamp_min(1)).masked_fill(repeated, IMPOSSIBLE)
     order = (scores == IMPOSSIBLE).byte().sort(dim=1, stable=True).indices  # those that are left keep their order
     new = new.gather(1, order[..., None].expand_as(new))
-    return Hypotheses(new, *(values.gather(1, order) for values in (found.lengths, scores, found.ended)))
+    return Hypotheses(new, *(values.gather(1, order) for values in (lengths, scores, found.ended)))
 
 
 def _says(sentence: Sequence[int], phrase: Phrase) -> bool:

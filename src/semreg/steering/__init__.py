@@ -3,7 +3,7 @@
 from semreg.steering.explain import Explained, explain
 from semreg.steering.given import given_labels
 from semreg.steering.switches import Switched, check_steerable, recall, steerable, switch, to_encoding
-from semreg.steering.wording import Wording, general_words, word_rules
+from semreg.steering.wording import Wording, general_words, grounding_of, word_rules
 
 __all__ = [
     "Explained",
@@ -13,6 +13,7 @@ __all__ = [
     "explain",
     "general_words",
     "given_labels",
+    "grounding_of",
     "recall",
     "steerable",
     "switch",

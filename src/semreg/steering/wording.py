@@ -1,4 +1,4 @@
-"""Words that must or must not be said, and words not to guess, as tokens of each decoder."""
+"""Words that must or must not be said, words not to guess, and what words name and imply, as tokens of decoders."""
 
 from __future__ import annotations
 
@@ -6,12 +6,19 @@ import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import torch
+
 from semreg.data.concepts import Concepts, word_forms
-from semreg.data.vocabulary import Vocabulary, words_of
-from semreg.decoding.general import GeneralWords, Kind
+from semreg.data.vocabulary import SPECIAL, Vocabulary, words_of
+from semreg.decoding.general import OMITTED, GeneralWords, Group, Kind
+from semreg.decoding.grounding import Grounding
 from semreg.decoding.required import Alternatives, Phrase
 from semreg.errors import SemregError
 from semreg.model_config import Form, ModelConfig
+
+FIXED = ("and", "or", "up", "down")  # no word is left out beside these: "black and white", "sitting down"
+ARTICLES = ("a", "an")
+VOWELS, CONSONANTS = "aeiou", ("uni", "use", "eu", "one")  # "an umbrella", but "a unicorn"
 
 
 @dataclass(frozen=True)
@@ -103,18 +110,53 @@ def general_words(config: ModelConfig) -> GeneralWords | None:
     Raises:
         SemregError: a concept or a word that the model does not have.
     """
-    if config.general is None or not config.supervised or "caption" not in config.decoders:
+    if not config.general or not config.supervised or "caption" not in config.decoders:
         return None
     vocabulary, place = config.vocabulary("caption"), {name: k for k, name in enumerate(config.concepts)}
-    kinds = []
-    for kind in config.general.kinds:
-        unknown = [name for name in kind.concepts if name not in place]
-        unknown += [word for pair in kind.words.items() for word in pair if word not in vocabulary]
-        if unknown:
-            raise SemregError(f"general names {unknown[0]!r}, which {config.name} does not have: take it out")
-        words = {vocabulary.token(word): vocabulary.token(general) for word, general in kind.words.items()}
-        kinds.append(Kind(tuple(place[name] for name in kind.concepts), words))
-    return GeneralWords(config.general.share, tuple(kinds))
+    groups = []
+    for group in config.general:
+        kinds = []
+        for kind in group.all_kinds():
+            unknown = [name for name in kind.concepts if name not in place]
+            unknown += [word for pair in kind.words.items() for word in pair if word and word not in vocabulary]
+            if unknown:
+                raise SemregError(f"general names {unknown[0]!r}, which {config.name} does not have: take it out")
+            words = {
+                vocabulary.token(word): vocabulary.token(general) if general else OMITTED
+                for word, general in kind.words.items()
+            }
+            kinds.append(Kind(tuple(place[name] for name in kind.concepts), words))
+        groups.append(Group(group.share, tuple(kinds)))
+    fixed = frozenset(vocabulary.token(word) for word in FIXED if word in vocabulary)
+    return GeneralWords(tuple(groups), fixed, _articles(vocabulary))
+
+
+def grounding_of(config: ModelConfig) -> Grounding | None:
+    """What the concept layer says of captions; None where it is not asked, or nobody has taught it."""
+    chosen = config.grounding
+    if chosen is None or not config.supervised or "caption" not in config.decoders:
+        return None
+    if len(chosen.usual) != len(config.concepts):
+        raise SemregError(
+            f"grounding needs a share for each of {len(config.concepts)} concepts, has {len(chosen.usual)}"
+        )
+    concept, place = config.concept_of_token("caption"), {name: k for k, name in enumerate(config.concepts)}
+    implied = torch.full((len(concept), max([1, *map(len, chosen.implied.values())])), -1)
+    for token, word in enumerate(config.decoders["caption"].words, len(SPECIAL)):
+        labels = [place[label] for label in chosen.implied.get(word, ()) if label in place]
+        implied[token, : len(labels)] = torch.tensor(labels, dtype=torch.long)
+    return Grounding(concept, implied, torch.tensor(chosen.usual), chosen.named, chosen.labels)
+
+
+def _articles(vocabulary: Vocabulary) -> dict[int, int]:
+    """Which article goes before each word, by its first letter, as far as that tells."""
+    if not all(article in vocabulary for article in ARTICLES):
+        return {}
+    a, an = (vocabulary.token(article) for article in ARTICLES)
+    return {
+        vocabulary.token(word): an if word[0] in VOWELS and not word.startswith(CONSONANTS) else a
+        for word in vocabulary.words
+    }
 
 
 def _within(run: Phrase, phrase: Phrase) -> bool:

@@ -45,7 +45,12 @@ def model_card(recipe: Recipe, config: ModelConfig, result: dict[str, Any] | Non
             if judges
             else []
         ),
-        *([f"- Not to guess, {general.sentence()}."] if (general := config.general) else []),
+        *(
+            ["- Of those found, captions are preferred that name what is seen, and imply nothing that is not."]
+            if config.grounding
+            else []
+        ),
+        *(f"- Not to guess, {general.sentence()}." for general in config.general),
         *(
             [
                 f"- Neighbours: {asked.pictures} training pictures, {asked.size} numbers and concepts of each, "

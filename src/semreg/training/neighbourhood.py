@@ -14,6 +14,7 @@ from semreg.model.cnn_rnn import CnnRnn
 from semreg.model.interfaces import Encoding
 from semreg.model_config import ConsensusConfig, ModelConfig
 from semreg.model_folder import build_consensus, build_neighbours
+from semreg.steering import grounding_of
 from semreg.training.examples import Examples
 from semreg.training.recipe import Recipe
 from semreg.training.recipe_stages import VisionSettings
@@ -22,7 +23,7 @@ from semreg.training.validation import BATCH, slice_encoding, validate_concepts
 
 TOGETHER = 50  # strangers that are looked at
 SHARES = (0.25, 0.5, 0.75, 1.0, 1.5)
-WEIGHTS = (0.0, 0.3, 1.0, 3.0)
+WEIGHTS = (0.0, 1.0, 3.0, 6.0, 10.0)
 
 
 def cnn_has_learnt(recipe: Recipe, stage: int) -> bool:
@@ -133,17 +134,19 @@ def choose_weight(model: CnnRnn, config: ModelConfig, seen: Encoding, setting: S
         "caption",
         max_length=config.decoders["caption"].max_length,
         never=NEVER_PRODUCED,
-        beams=config.beams,
-        n_best=config.beams,
+        beams=config.candidates or config.beams,
+        n_best=config.candidates or config.beams,
         once=config.content("caption"),
     )
-    vocabulary = config.vocabulary("caption")
+    vocabulary, grounding, scale = config.vocabulary("caption"), grounding_of(config), config.scale()
     for first in range(0, len(seen.concepts), BATCH):
         part = slice_encoding(seen, first, first + BATCH)
         several = beam_search(model.decoder("caption"), part, search, start=START, stop=STOP, padding=PADDING)
-        agreed = consensus(part.concepts, several.tokens)
+        agreed, borne_out = consensus(part.concepts, several.tokens), torch.zeros_like(several.scores)
+        if grounding is not None:
+            borne_out = grounding.to(setting.device)(scale.shown(part.concepts.clamp(0, 1)), several.tokens)
         for weight in WEIGHTS:
-            best = [tokens[0] for tokens in several.ranked(weight * agreed, 1).lists()]
+            best = [tokens[0] for tokens in several.ranked(weight * agreed + borne_out, 1).lists()]
             told = [(place[first + i], best[i]) for i in range(len(best)) if first + i in place]
             scores = judge.score([vocabulary.text(tokens) for _, tokens in told], [number for number, _ in told])
             found[weight] += float(scores.sum())

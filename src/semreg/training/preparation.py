@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 
 from semreg.data.concepts import Concepts, concept_vocabulary
+from semreg.data.implied import implied_labels
 from semreg.data.label_order import ORDERS, LabelOrder, label_counts
 from semreg.data.loader import leave_out_unreadable
 from semreg.data.records import Record, of_split
 from semreg.data.vocabulary import Vocabulary, word_vocabulary
 from semreg.errors import SemregError
-from semreg.model_config import DecoderConfig, Form, GeneralConfig, KindConfig, ModelConfig, TrunkConfig
+from semreg.model_config import (
+    DecoderConfig,
+    Form,
+    GeneralConfig,
+    GroundingConfig,
+    KindConfig,
+    ModelConfig,
+    TrunkConfig,
+)
 from semreg.model_folder import read_config
 from semreg.training.examples import Examples, tag_labels, to_examples
 from semreg.training.log import RunLog
 from semreg.training.recipe import Recipe
+from semreg.training.recipe_groups import GroundingSettings
 
 SPARE_LENGTH = 4  # tags that a path may have beyond the longest of the training set
 
@@ -69,7 +80,8 @@ def prepare_data(
     )
     decoder = recipe.decoder.model_dump()
     decoders: dict[Form, DecoderConfig] = {}
-    order = general = None
+    order: LabelOrder | None = None
+    general: tuple[GeneralConfig, ...] = ()
     if "tags" in recipe.forms:
         never = set(recipe.tags.exclude)
         tags = [[t for t in tag_labels(r, concepts, recipe.tags.source) if t not in never] for r in train]
@@ -85,8 +97,7 @@ def prepare_data(
     if "caption" in recipe.forms:
         words = word_vocabulary((text for r in train for text in r.captions), recipe.captions.minimum)
         decoders["caption"] = DecoderConfig(**decoder, words=words.words, max_length=recipe.captions.max_length)
-        if recipe.captions.general is not None:
-            general = _known_kinds(recipe.captions.general, concepts, words)
+        general = _known_kinds(recipe.captions.general, concepts, words)
     beside = recipe.beside.trunks if recipe.beside else ()
     config = ModelConfig(
         name=recipe.name,
@@ -100,10 +111,13 @@ def prepare_data(
         tag_source=recipe.tags.source,
         general=general,
         decoders=decoders,
+        candidates=recipe.captions.candidates,
     )
     if recipe.consensus is not None:
         most = max(len(record.captions) for record in (*train, *also))
         config = config.model_copy(update={"consensus": recipe.consensus.config(len(train) + len(also), most)})
+    if recipe.grounding is not None:
+        config = config.model_copy(update={"grounding": _grounding(recipe.grounding, concepts, train)})
     vocabularies: dict[str, Vocabulary] = {form: config.vocabulary(form) for form in config.decoders}
     options: dict[str, Any] = {"tag_source": recipe.tags.source, "max_words": recipe.captions.max_length}
     held_out = to_examples(validation, concepts, vocabularies, order, **options)
@@ -117,15 +131,32 @@ def prepare_data(
     return config, to_examples([*train, *also], concepts, vocabularies, order, **options), held_out
 
 
-def _known_kinds(wanted: GeneralConfig, concepts: Concepts, words: Vocabulary) -> GeneralConfig | None:
-    """Kinds with the concepts and words that the data has; None where it does not have two of them."""
-    known = [
-        KindConfig(concepts=names, words=pairs)
-        for kind in wanted.kinds
-        if (names := tuple(name for name in kind.concepts if name in concepts.index))
-        and (pairs := {word: general for word, general in kind.words.items() if word in words and general in words})
-    ]
-    return GeneralConfig(share=wanted.share, kinds=tuple(known)) if len(known) > 1 else None
+def _known_kinds(wanted: Sequence[GeneralConfig], concepts: Concepts, words: Vocabulary) -> tuple[GeneralConfig, ...]:
+    """Kinds with the concepts and words that the data has; no group of which it does not have two."""
+    known, sayable = [], {*words.words, ""}
+    for group in wanted:
+        kinds = []
+        for kind in group.kinds:
+            names = tuple(name for name in kind.concepts if name in concepts.index)
+            pairs = {word: general for word, general in kind.words.items() if word in words and general in sayable}
+            if names and pairs:
+                kinds.append(KindConfig(concepts=names, words=pairs))
+        omit = tuple(name for name in group.omit if name in concepts.index and name in words)
+        if len(kinds) + len(omit) > 1:
+            known.append(GeneralConfig(share=group.share, kinds=tuple(kinds), omit=omit))
+    return tuple(known)
+
+
+def _grounding(wanted: GroundingSettings, concepts: Concepts, train: Sequence[Record]) -> GroundingConfig:
+    """How usual the concepts are, and which of them are labels that words of captions imply."""
+    counts = Counter(place for record in train for place in set(concepts.find(record.tags, record.captions)))
+    implied = implied_labels([record.tags for record in train], [record.captions for record in train])
+    known = {word: tuple(label for label in labels if label in concepts.index) for word, labels in implied.items()}
+    return GroundingConfig(
+        **wanted.model_dump(),
+        usual=tuple(round(counts[place] / len(train), 5) for place in range(len(concepts))),
+        implied={word: labels for word, labels in known.items() if labels},
+    )
 
 
 def _supervised_before(recipe: Recipe, concepts: Concepts) -> bool:

@@ -21,6 +21,7 @@ from semreg.training.recipe_groups import (
     Count,
     DataSettings,
     DecoderSettings,
+    GroundingSettings,
     NeighboursSettings,
     Settings,
     Share,
@@ -74,6 +75,7 @@ class Recipe(Settings):
     beside: BesideSettings | None = None
     neighbours: NeighboursSettings | None = None
     consensus: ConsensusSettings | None = None
+    grounding: GroundingSettings | None = None
     decoder: DecoderSettings = DecoderSettings()
     stages: tuple[Stage, ...] = Field(min_length=1)
 
@@ -105,8 +107,9 @@ class Recipe(Settings):
                     f"{what} when the CNN has learnt, and stages.{late} teaches it when decoders learn from it "
                     f"already: leave {group} out, or that stage"
                 )
-        if self.consensus and "caption" not in self.forms:
-            raise ValueError("consensus judges captions, forms names none: add caption to it, or leave consensus out")
+        for group in ("consensus", "grounding"):
+            if getattr(self, group) and "caption" not in self.forms:
+                raise ValueError(f"{group} judges captions, forms names none: add caption to it, or leave {group} out")
         if self.init_trunk < 1 and not self.trunk.pretrained:
             raise ValueError(
                 f"init_trunk: {self.init_trunk} takes the rest from ImageNet weights, trunk.pretrained is false: "

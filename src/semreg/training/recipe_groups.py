@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from semreg.data.augmentation import Augmentation
-from semreg.model_config import ConsensusConfig, GeneralConfig, NeighboursConfig
+from semreg.model_config import ConsensusConfig, General, NeighboursConfig
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -121,13 +121,17 @@ class CaptionSettings(Settings):
     Attributes:
         minimum: occurrences that a word needs to enter the vocabulary.
         max_length: words in a caption, at most; longer ones are cut when they are taught.
-        general: words for what a caption must not guess, such as a person for man or woman; null lets it guess. Kinds
-            and words that the data does not have play no part.
+        candidates: captions that the search finds for consensus and grounding to choose among; null for as many as
+            beams.
+        general: words for what a caption must not guess, such as a person for man or woman, and words that it can
+            spare, such as standing and sitting: one group or several; null lets it guess. Kinds and words that the data
+            does not have play no part.
     """
 
     minimum: Count = 5
     max_length: Count = 20
-    general: GeneralConfig | None = None
+    candidates: Annotated[int, Field(ge=1, le=100)] | None = None
+    general: General = ()
 
 
 class TrunkSettings(Settings):
@@ -206,6 +210,21 @@ class ConsensusSettings(Settings):
         return ConsensusConfig(
             pictures=pictures, captions=min(self.captions, most), size=self.size, neighbours=self.neighbours
         )
+
+
+class GroundingSettings(Settings):
+    """Captions that what is seen bears out are preferred among those that are found: see `semreg.decoding.grounding`.
+
+    Both weights are in units of a mean log-probability.
+
+    Attributes:
+        named: that a concept is named which is seen more clearly than usual, for each, in log odds up to 1.
+        labels: the log probability of the least probable label that is implied; for data whose pictures have all labels
+            that apply.
+    """
+
+    named: Annotated[float, Field(ge=0)] = 0.1
+    labels: Annotated[float, Field(ge=0)] = 0.5
 
 
 class DecoderSettings(Settings):

@@ -312,7 +312,7 @@ def finish(
         return
     annotator = Annotator.load(folder, str(next(model.parameters()).device))
     log.start_bar("looking at the test pictures", len(test))
-    result = evaluate(annotator, test, Options(beams=recipe.beams), log.advance)
+    result = evaluate(annotator, test, Options(), log.advance)
     log.end_bar()
     log.event("test", split=recipe.data.test, result=result)
     with atomic_write(folder / CARD) as file:
