@@ -35,6 +35,7 @@ class Predictions:
     Attributes:
         model: NAME@HASH.
         beams: width of the search.
+        candidates: captions that the best was chosen from.
         records: the pictures with their truth.
         problems: for each picture that cannot be read a sentence that says why.
         concepts: (N, C) probability of every concept.
@@ -46,6 +47,7 @@ class Predictions:
 
     model: str
     beams: int
+    candidates: int
     records: list[Record]
     problems: list[str]
     concepts: Floats
@@ -146,6 +148,7 @@ def predict(
     return Predictions(
         model=annotator.name,
         beams=annotator.beams(options),
+        candidates=annotator.candidates(options),
         records=readable,
         problems=problems,
         concepts=torch.cat([p.concepts for p in predictions]).double().cpu().numpy(),
@@ -165,6 +168,7 @@ def compare(annotator: Annotator, predictions: Predictions) -> dict[str, Any]:
     result: dict[str, Any] = {
         "model": predictions.model,
         "beams": predictions.beams,
+        "candidates": predictions.candidates,
         "pictures": len(predictions.records),
         "unreadable": predictions.problems,
     }

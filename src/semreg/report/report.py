@@ -43,6 +43,8 @@ def write_report(
         parts.append(sections.learning_section(found.learning))
     name = annotator.name.partition("@")[0]
     subtitle = f"{annotator.name}; {split} split, {len(predictions.records):,} pictures; beam {predictions.beams}"
+    if predictions.candidates != predictions.beams:
+        subtitle += f", {predictions.candidates} for captions"
     footer = page.paragraph("Definitions of all figures: docs/evaluation.md of semreg.")
     with atomic_write(path) as file:
         file.write(page.page(f"{name} on {data}", subtitle, parts, footer))

@@ -109,7 +109,7 @@ def _metadata(recipe: Recipe, result: dict[str, Any] | None) -> dict[str, Any]:
 
 
 def _figures(recipe: Recipe, result: dict[str, Any]) -> list[str]:
-    lines = [f"On split `{recipe.data.test}` ({result['pictures']} pictures), beam {result['beams']}:", ""]
+    lines = [f"On split `{recipe.data.test}` ({result['pictures']} pictures), {_search(result)}:", ""]
     if "tags" in result:
         lines += ["| tags, percent | " + " | ".join(TAG_FIGURES) + " |", "|---|" + "---|" * len(TAG_FIGURES)]
         for name, row in result["tags"]["sets"].items():
@@ -125,3 +125,8 @@ def _figures(recipe: Recipe, result: dict[str, Any]) -> list[str]:
 
 def _number(value: float) -> str:
     return f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+def _search(result: dict[str, Any]) -> str:
+    wider = result["candidates"] != result["beams"]
+    return f"beam {result['beams']}" + (f", {result['candidates']} for captions" if wider else "")
