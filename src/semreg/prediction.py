@@ -11,6 +11,7 @@ from torch import Tensor
 
 from semreg.data.vocabulary import NEVER_PRODUCED, PADDING, SPECIAL, START, STOP
 from semreg.decoding import Hypotheses, beam_search, search_for
+from semreg.decoding.constraints import IMPOSSIBLE
 from semreg.decoding.general import generalise
 from semreg.decoding.generator import Generator
 from semreg.decoding.tag_scores import combine, evidence_of_paths
@@ -20,6 +21,7 @@ from semreg.model_config import Form, ModelConfig, TagScoreConfig
 from semreg.options import Options
 from semreg.steering import Wording, general_words, grounding_of, word_rules
 
+SPARE = 2  # times as many captions as are wanted are said in general: of those that become the same one stays
 TOKENS = {"start": START, "stop": STOP, "padding": PADDING}
 
 
@@ -113,12 +115,14 @@ class Predictor:
             found = self._ranked(found, encoding, seen)
         if self._general is None:
             return found.first(options.n_best)
-        if options.n_best == 1:  # else of all, for some may become the same
-            found = found.first(1)
-        rules = self.wording(options, "caption")
-        decoder, never = self._generator("caption"), rules.never
-        found = generalise(found, self._general, seen, decoder, encoding, rules.tokens, never, **TOKENS)
-        return found.first(options.n_best)
+        rules, decoder, wanted = self.wording(options, "caption"), self._generator("caption"), options.n_best
+        told = found.first(0)
+        for count in (wanted if wanted == 1 else SPARE * wanted, found.lengths.shape[1]):  # some may become the same
+            few = found.first(count)
+            told = generalise(few, self._general, seen, decoder, encoding, rules.tokens, rules.never, **TOKENS)
+            if not bool((told.scores[:, :wanted] == IMPOSSIBLE).any()):
+                break
+        return told.first(wanted)
 
     def _ranked(self, found: Hypotheses, encoding: Encoding, seen: Tensor) -> Hypotheses:
         """By how likely they are, how much captions of others agree, and how far what is seen bears them out."""

@@ -152,6 +152,7 @@ def generalise(
     """
     tokens, lengths, limit = found.tokens.tolist(), found.lengths.clone(), found.tokens.shape[2]
     changed: list[tuple[int, int]] = []
+    told: list[list[int]] = []
     repeated = torch.zeros_like(found.ended)
     rows = zip(tokens, found.lengths.tolist(), words.doubtful(probabilities).tolist(), strict=True)
     for row, (sentences, before, doubtful) in enumerate(rows):
@@ -160,6 +161,7 @@ def generalise(
             plain = words.instead(said, doubtful, keep)
             if plain != said and not any(_says(plain, phrase) for phrase in never):
                 changed.append((row, place))
+                told.append(plain)
                 lengths[row, place] = len(plain)
                 sentences[place] = plain + [padding] * (limit - len(plain))
             repeated[row, place] = sentences[place] in sentences[:place]
@@ -167,9 +169,10 @@ def generalise(
         return found
     at = tuple(torch.tensor(changed, device=found.tokens.device).T)
     new, length, ended = found.tokens.new_tensor(tokens), lengths[at], found.ended[at]
-    each, scores = reread(decoder, encoding, new[at], at[0], start=start)
+    longest = max(len(sentence) for sentence in told)
+    each, scores = reread(decoder, encoding, new[at][:, :longest], at[0], start=start)
     end = scores[..., stop].gather(1, length[:, None])[:, 0]
-    unsaid = torch.arange(limit, device=new.device) >= length[:, None]
+    unsaid = torch.arange(longest, device=new.device) >= length[:, None]
     paid = each.masked_fill(unsaid, 0).sum(1) + end * ended
     scores = found.scores.index_put(at, paid / (length + ended).clamp_min(1)).masked_fill(repeated, IMPOSSIBLE)
     order = (scores == IMPOSSIBLE).byte().sort(dim=1, stable=True).indices  # those that are left keep their order
