@@ -45,6 +45,15 @@ def test_every_run_holds_out_the_same_pictures_and_none_looks_at_the_test(recipe
     assert {run.data.cache for run in runs} == {FOLDER / "features"}
 
 
+def test_what_goes_beyond_the_paper_helps_none_of_them() -> None:
+    ours = load_recipe(Path(__file__).parents[2] / "recipes" / "coco18.yaml")
+    assert ours.consensus and ours.grounding and ours.captions.candidates and ours.captions.general
+    for run in [cnn_recipe(ours, FOLDER), *(variant.recipe for variant in plan(ours, FOLDER, CNN, seeds=1))]:
+        assert not any((run.beside, run.neighbours, run.consensus, run.grounding))
+        assert run.captions.candidates is None and not run.captions.general
+        assert run.captions.max_length == ours.captions.max_length
+
+
 def test_the_shared_cnn_learns_concepts_and_the_variants_the_rest(recipe: Recipe) -> None:
     assert [stage.kind for stage in cnn_recipe(recipe, FOLDER).stages] == ["concepts"]
     fine, end = (plan(recipe, FOLDER, CNN, seeds=1, ways=[way])[0].recipe for way in ("fine-tuned", "end-to-end"))

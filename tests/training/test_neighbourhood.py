@@ -13,8 +13,10 @@ from stopping import stop
 from semreg.annotator import Annotator
 from semreg.data.records import read_records
 from semreg.errors import SemregError
+from semreg.evaluate import evaluate
 from semreg.options import Options
 from semreg.training import run
+from semreg.training.preparation import split_records
 from semreg.training.recipe import Recipe, load_recipe
 
 TAUGHT = "{kind: concepts, epochs: 1, batch: 4, freeze: 9, keep: last}"
@@ -173,6 +175,27 @@ def test_how_much_they_count_is_chosen_on_the_validation_pictures(recipe_file: P
         assert consensus is not None and consensus.weight == event["weight"]
 
 
+def test_the_metric_of_the_weight_is_that_of_the_captions_as_they_are_chosen(
+    recipe_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("semreg.data.implied.MINIMUM", 3)  # there are few pictures
+    monkeypatch.setattr("semreg.data.implied.SLACK", 0.9)
+    stages = f"stages=[{TAUGHT}, {{kind: relations, epochs: 20, batch: 4, learning_rate: 0.01, forms: [caption]}}]"
+    chosen = ("consensus={size: 4, neighbours: 3}", "grounding={named: 0.5}", "captions.candidates=8", "beams=2")
+    recipe = recipe_of(recipe_file, stages, "forms=[caption]", "data.validation=0.5", *chosen)
+    annotator = Annotator.load(run.train(recipe, tmp_path / "run"))
+    (event,) = events(tmp_path / "run", "consensus")
+    _, held_out = split_records(read_records(recipe.data.folder), recipe)
+    own = evaluate(annotator, held_out)
+    assert (own["beams"], own["candidates"]) == (2, 8)
+    assert own["captions"]["CIDEr-D"] == pytest.approx(event["metric"], abs=1e-6)
+    assert annotator.config.grounding is not None and annotator.config.grounding.implied
+    alone = annotator.config.model_copy(update={"consensus": None, "grounding": None, "candidates": None})
+    assert evaluate(Annotator(annotator.model, alone, "alone@0"), held_out)["captions"] != own["captions"]
+
+
 def test_without_captions_there_is_no_consensus(recipe_file: Path) -> None:
     with pytest.raises(SemregError, match="consensus judges captions, forms names none"):
         recipe_of(recipe_file, "consensus={}", "forms=[tags]")
+    with pytest.raises(SemregError, match="grounding judges captions, forms names none"):
+        recipe_of(recipe_file, "grounding={}", "forms=[tags]")

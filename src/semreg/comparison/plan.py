@@ -100,13 +100,14 @@ def plan(
 def _shared(recipe: Recipe, folder: Path) -> Recipe:
     """What holds for every run: the test pictures are the comparison's, features are kept, no run is repeated.
 
-    What a model remembers of its training pictures is left out: it is beyond the paper, and would help them unevenly.
+    What a model remembers of its training pictures, and what chooses among captions, is left out: it is beyond the
+    paper, and would help them unevenly.
     """
     changes = {"test": None, "cache": recipe.data.cache or folder / "features", "refit": False}
     data = recipe.data.model_copy(update=changes)
-    return recipe.model_copy(
-        update={"data": data, "beside": None, "neighbours": None, "consensus": None, "grounding": None}
-    )
+    captions = recipe.captions.model_copy(update={"candidates": None, "general": ()})
+    beyond = {"beside": None, "neighbours": None, "consensus": None, "grounding": None, "captions": captions}
+    return recipe.model_copy(update={"data": data, **beyond})
 
 
 def _concept_stages(recipe: Recipe) -> tuple[ConceptsStage, ...]:
