@@ -20,6 +20,10 @@ PICTURES = 8
 probability = st.floats(0, 1)
 
 
+def shares(doubtful: list[bool]) -> list[float]:
+    return [0.0 if each else 1.0 for each in doubtful]
+
+
 def general(share: float) -> GeneralWords:
     return GeneralWords((Group(share, KINDS),))
 
@@ -36,14 +40,14 @@ def test_a_share_is_the_probability_of_a_kind_given_that_it_is_one_of_them(man: 
     share = just_man / (just_man + just_woman)
     table = torch.tensor([[man, woman, 0.0, 0.5]], dtype=torch.double)
     for limit in (share - 1e-3, share + 1e-3):
-        assert Group(limit, KINDS).doubtful(table)[0, 0].item() is (share < limit)
+        assert (Group(limit, KINDS).shares(table)[0, 0].item() < limit) is (share < limit)
 
 
 def test_the_likeliest_concept_of_a_kind_speaks_for_it_and_what_a_person_set_is_certain() -> None:
     words = Group(0.8, KINDS)
-    assert words.doubtful(torch.tensor([[0.9, 0.1, 0.1, 0.0]])).tolist() == [[False, True]]
-    assert words.doubtful(torch.tensor([[0.9, 0.1, 0.9, 0.0]])).tolist() == [[True, True]]
-    assert words.doubtful(torch.tensor([[0.9, 0.1, 1.0, 0.0]])).tolist() == [[True, False]]
+    for seen_, doubtful in (((0.9, 0.1, 0.1), [False, True]), ((0.9, 0.1, 0.9), [True, True])):
+        assert (words.shares(torch.tensor([[*seen_, 0.0]])) < words.share).tolist() == [doubtful]
+    assert (words.shares(torch.tensor([[0.9, 0.1, 1.0, 0.0]])) < words.share).tolist() == [[True, False]]
 
 
 @pytest.mark.parametrize(
@@ -59,11 +63,12 @@ def test_the_likeliest_concept_of_a_kind_speaks_for_it_and_what_a_person_set_is_
     ],
 )
 def test_what_is_said_instead(said: list[int], doubtful: list[bool], told: list[int]) -> None:
-    assert general(0.8).instead(said, doubtful) == told
+    assert general(0.8).instead(said, shares(doubtful)) == told
 
 
 SPARED = GeneralWords(
     (Group(0.8, KINDS), Group(0.7, (Kind((0,), {STANDS: OMITTED}), Kind((1,), {WOMAN: OMITTED})))),
+    frozenset(),
     frozenset({AND}),
     {MAN: A, WOMAN: A, PERSON: AN},
 )
@@ -87,7 +92,28 @@ SURE, STANDING, NEITHER = [False] * 4, [False, False, True, False], [True, True,
     ],
 )
 def test_what_can_be_spared_is_left_out(said: list[int], doubtful: list[bool], told: list[int]) -> None:
-    assert SPARED.instead(said, doubtful) == told
+    assert SPARED.instead(said, shares(doubtful)) == told
+
+
+RED, BLUE, CAR = MAN, WOMAN, PERSON
+COLOURS = GeneralWords(
+    (Group(0.6, (Kind((0,), {RED: OMITTED}), Kind((1,), {BLUE: OMITTED}))),), frozenset(), frozenset({AND}), {}
+)
+
+
+@pytest.mark.parametrize(
+    ("said", "red", "blue", "told"),
+    [
+        ([A, RED, AND, BLUE, CAR], 0.5, 0.45, [A, RED, AND, BLUE, CAR]),  # both are there, as far as that can be seen
+        ([A, RED, AND, BLUE, CAR], 0.5, 0.3, [A, CAR]),  # 1 - 0.4 ** 2 = 0.84 is asked for
+        ([A, RED, AND, BLUE, CAR], 0.7, 0.1, [A, CAR]),  # the second cannot go alone
+        ([CAR, RED, AND, BLUE], 0.1, 0.1, [CAR, RED, AND, BLUE]),  # not at the end
+        ([RED, AND, CAR, BLUE, CAR], 0.1, 0.1, [RED, AND, CAR, CAR]),
+        ([RED, CAR, AND, BLUE, CAR], 0.1, 0.1, [CAR, AND, BLUE, CAR]),
+    ],
+)
+def test_of_two_either_both_are_left_out_or_none(said: list[int], red: float, blue: float, told: list[int]) -> None:
+    assert COLOURS.instead(said, [red, blue]) == told
 
 
 def test_a_shorter_sentence_scores_as_what_it_is() -> None:
@@ -99,7 +125,7 @@ def test_a_shorter_sentence_scores_as_what_it_is() -> None:
     for picture in range(PICTURES):
         expected: list[list[int]] = []
         for sentence, ended in zip(found.lists()[picture], found.ended[picture].tolist(), strict=True):
-            plain = words.instead(sentence, [True, True])
+            plain = words.instead(sentence, [0.0, 0.0])
             if plain not in expected:
                 place = len(expected)
                 expected.append(plain)
@@ -112,7 +138,7 @@ def test_a_shorter_sentence_scores_as_what_it_is() -> None:
 
 
 def test_a_word_that_is_to_be_kept_stays() -> None:
-    assert general(0.8).instead([MAN, WALKS], [True, True], keep={MAN}) == [MAN, WALKS]
+    assert general(0.8).instead([MAN, WALKS], [0.0, 0.0], keep={MAN}) == [MAN, WALKS]
 
 
 def test_without_doubt_nothing_changes() -> None:
@@ -127,11 +153,11 @@ def test_scores_are_those_of_what_is_said_now_and_no_sentence_comes_twice(seed: 
     decoder, encoding, words = tiny_decoder(seed=seed), seen(PICTURES), general(0.9)
     found = found_by(decoder)
     told = generalise(found, words, encoding.concepts, decoder, encoding, **TOKENS)
-    doubtful, fewer = words.doubtful(encoding.concepts).tolist(), 0
+    probable, fewer = words.shares(encoding.concepts).tolist(), 0
     for picture in range(PICTURES):
         expected = []
         for sentence, ended in zip(found.lists()[picture], found.ended[picture].tolist(), strict=True):
-            plain = words.instead(sentence, doubtful[picture])
+            plain = words.instead(sentence, probable[picture])
             if plain not in [sentence for sentence, _ in expected]:
                 score = mean_log_probability(decoder, pick(encoding, picture), plain, ended)
                 expected.append((plain, score))

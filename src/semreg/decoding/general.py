@@ -44,15 +44,20 @@ class Group:
     share: float
     kinds: tuple[Kind, ...]
 
-    def doubtful(self, probabilities: Tensor) -> Tensor:
-        """Which kinds are not probable enough, (B, n); `probabilities` of the concepts are (B, K).
+    def shares(self, probabilities: Tensor) -> Tensor:
+        """How probable each kind is, given that it is one of them, (B, n); `probabilities` of the concepts are (B, K).
 
         Of independent events with the odds o_i, given that just one of them comes to pass, the i-th has the probability
         o_i / sum(o). What a person has set to 1 is certain.
         """
         odds = probabilities.clamp(EDGE, 1 - EDGE).logit().exp()
         each = torch.stack([odds[:, list(kind.concepts)].amax(1) for kind in self.kinds], 1)
-        return each / each.sum(1, keepdim=True) < self.share
+        return each / each.sum(1, keepdim=True)
+
+    @property
+    def together(self) -> float:
+        """How probable two kinds must be together for both to be told, "black and white": doubt is squared."""
+        return 1 - (1 - self.share) ** 2
 
 
 @dataclass(frozen=True)
@@ -65,19 +70,21 @@ class GeneralWords:
 
     Attributes:
         groups: of kinds that exclude each other.
-        fixed: tokens that no word is left out beside: "black and white" has none to spare, nor has "sitting down".
+        fixed: tokens that no word is left out beside: "sitting down" has none to spare.
+        both: tokens between two words of which either both are left out or none, "black and white".
         articles: which article goes before a token: "an" before "orange".
     """
 
     groups: tuple[Group, ...]
     fixed: frozenset[int] = frozenset()
+    both: frozenset[int] = frozenset()
     articles: Mapping[int, int] = field(default_factory=dict)
 
-    def doubtful(self, probabilities: Tensor) -> Tensor:
-        """Which kinds of all groups are not probable enough, (B, n); `probabilities` of the concepts are (B, K)."""
-        return torch.cat([group.doubtful(probabilities) for group in self.groups], 1)
+    def shares(self, probabilities: Tensor) -> Tensor:
+        """How probable the kinds are, each in its group, (B, n); `probabilities` of the concepts are (B, K)."""
+        return torch.cat([group.shares(probabilities) for group in self.groups], 1)
 
-    def instead(self, tokens: Sequence[int], doubtful: Sequence[bool], keep: Collection[int] = ()) -> list[int]:
+    def instead(self, tokens: Sequence[int], shares: Sequence[float], keep: Collection[int] = ()) -> list[int]:
         """A sentence with general words for those of doubtful kinds, and without those that it can spare.
 
         Words are replaced only where that would not say the same word twice: "a man and a woman" are no person and a
@@ -85,17 +92,20 @@ class GeneralWords:
 
         Args:
             tokens: of the sentence.
-            doubtful: for each kind.
+            shares: of each kind.
             keep: tokens that stay whatever is seen.
         """
-        kinds = [kind for group in self.groups for kind in group.kinds]
-        words = {
-            particular: general
-            for kind, unsure in zip(kinds, doubtful, strict=True)
-            if unsure
-            for particular, general in kind.words.items()
-            if particular not in keep
-        }
+        words: dict[int, int] = {}
+        pairs: list[tuple[Group, dict[int, float]]] = []  # what can be spared of a group, and its kind's share
+        kinds = iter(shares)
+        for group in self.groups:
+            spare: dict[int, float] = {}
+            for kind in group.kinds:
+                share = next(kinds)
+                said = {word: general for word, general in kind.words.items() if word not in keep}
+                spare |= {word: share for word, general in said.items() if general == OMITTED}
+                words |= said if share < group.share else {}
+            pairs.append((group, spare))
         spared = {token for token, general in words.items() if general == OMITTED}
         plain = [token if token in spared else words.get(token, token) for token in tokens]
         before: dict[int, set[int]] = {}
@@ -103,8 +113,14 @@ class GeneralWords:
             before.setdefault(general, set()).add(token)
         if any(len(tokens) > 1 for tokens in before.values()):
             plain = list(tokens)
-        stays = [token not in spared or not self._can_go(plain, place) for place, token in enumerate(plain)]
-        kept = [place for place, stay in enumerate(stays) if stay]
+        gone = {place for place, token in enumerate(plain) if token in spared and self._can_go(plain, place)}
+        for place in range(len(plain) - 3):
+            one, between, other = plain[place : place + 3]
+            if between in self.both and any(
+                one in spare and other in spare and spare[one] + spare[other] < group.together for group, spare in pairs
+            ):
+                gone |= {place, place + 1, place + 2}
+        kept = [place for place in range(len(plain)) if place not in gone]
         told = [plain[place] for place in kept]
         for number, place in enumerate(kept[:-1]):  # an article that stands before another word now
             if tokens[place] in self._known_articles and told[number + 1] != tokens[place + 1]:
@@ -117,7 +133,7 @@ class GeneralWords:
 
     def _can_go(self, sentence: Sequence[int], place: int) -> bool:
         beside = {sentence[max(0, place - 1)], *sentence[place + 1 : place + 2]}
-        return place + 1 < len(sentence) and not self.fixed & beside
+        return place + 1 < len(sentence) and not (self.fixed | self.both) & beside
 
 
 def generalise(
@@ -154,11 +170,11 @@ def generalise(
     changed: list[tuple[int, int]] = []
     told: list[list[int]] = []
     repeated = torch.zeros_like(found.ended)
-    rows = zip(tokens, found.lengths.tolist(), words.doubtful(probabilities).tolist(), strict=True)
-    for row, (sentences, before, doubtful) in enumerate(rows):
+    rows = zip(tokens, found.lengths.tolist(), words.shares(probabilities).tolist(), strict=True)
+    for row, (sentences, before, shares) in enumerate(rows):
         for place, length in enumerate(before):
             said = sentences[place][:length]
-            plain = words.instead(said, doubtful, keep)
+            plain = words.instead(said, shares, keep)
             if plain != said and not any(_says(plain, phrase) for phrase in never):
                 changed.append((row, place))
                 told.append(plain)

@@ -16,7 +16,7 @@ from semreg.decoding.required import Alternatives, Phrase
 from semreg.errors import SemregError
 from semreg.model_config import Form, ModelConfig
 
-FIXED = ("and", "or", "up", "down")  # no word is left out beside these: "black and white", "sitting down"
+FIXED, BOTH = ("or", "up", "down"), ("and",)  # no word is left out beside these, but both of "black and white"
 ARTICLES = ("a", "an")
 VOWELS, CONSONANTS = "aeiou", ("uni", "use", "eu", "one")  # "an umbrella", but "a unicorn"
 
@@ -127,8 +127,8 @@ def general_words(config: ModelConfig) -> GeneralWords | None:
             }
             kinds.append(Kind(tuple(place[name] for name in kind.concepts), words))
         groups.append(Group(group.share, tuple(kinds)))
-    fixed = frozenset(vocabulary.token(word) for word in FIXED if word in vocabulary)
-    return GeneralWords(tuple(groups), fixed, _articles(vocabulary))
+    fixed, both = (frozenset(vocabulary.token(w) for w in words if w in vocabulary) for words in (FIXED, BOTH))
+    return GeneralWords(tuple(groups), fixed, both, _articles(vocabulary))
 
 
 def grounding_of(config: ModelConfig) -> Grounding | None:
