@@ -140,7 +140,7 @@ def _in_groups(value: object) -> object:
     return (value,) if isinstance(value, Mapping | GeneralConfig) else value
 
 
-General = Annotated[tuple[GeneralConfig, ...], BeforeValidator(_in_groups)]  # format 3 had one, or none
+GeneralGroups = Annotated[tuple[GeneralConfig, ...], BeforeValidator(_in_groups)]  # format 3 had one, or none
 
 
 class PreprocessingConfig(_Settings):
@@ -231,7 +231,7 @@ class ModelConfig(_Settings):
     neighbours: NeighboursConfig | None = None
     consensus: ConsensusConfig | None = None
     grounding: GroundingConfig | None = None
-    general: General = ()
+    general: GeneralGroups = ()
     decoders: dict[Form, DecoderConfig]
     tag_score: TagScoreConfig | None = None
     beams: Annotated[int, Field(ge=1, le=100)] = 3

@@ -21,7 +21,7 @@ from semreg.model_config import Form, ModelConfig, TagScoreConfig
 from semreg.options import Options
 from semreg.steering import Wording, general_words, grounding_of, word_rules
 
-SPARE = 2  # times as many captions as are wanted are said in general: of those that become the same one stays
+EXTRA = 2  # times as many captions as are wanted are said in general: of those that become the same one stays
 TOKENS = {"start": START, "stop": STOP, "padding": PADDING}
 
 
@@ -115,14 +115,17 @@ class Predictor:
             found = self._ranked(found, encoding, seen)
         if self._general is None:
             return found.first(options.n_best)
-        rules, decoder, wanted = self.wording(options, "caption"), self._generator("caption"), options.n_best
-        told = found.first(0)
-        for count in (wanted if wanted == 1 else SPARE * wanted, found.lengths.shape[1]):  # some may become the same
+        rules, decoder, general = self.wording(options, "caption"), self._generator("caption"), self._general
+
+        def in_general(count: int) -> Hypotheses:
             few = found.first(count)
-            told = generalise(few, self._general, seen, decoder, encoding, rules.tokens, rules.never, **TOKENS)
-            if not bool((told.scores[:, :wanted] == IMPOSSIBLE).any()):
-                break
-        return told.first(wanted)
+            told = generalise(few, general, seen, decoder, encoding, rules.tokens, rules.never, **TOKENS)
+            return told.first(options.n_best)
+
+        told = in_general(1 if options.n_best == 1 else EXTRA * options.n_best)
+        if bool((told.scores == IMPOSSIBLE).any()):  # too many have become the same
+            told = in_general(found.lengths.shape[1])
+        return told
 
     def _ranked(self, found: Hypotheses, encoding: Encoding, seen: Tensor) -> Hypotheses:
         """By how likely they are, how much captions of others agree, and how far what is seen bears them out."""

@@ -109,6 +109,8 @@ COLOURS = GeneralWords(
         ([A, RED, AND, BLUE, CAR], 0.7, 0.1, [A, CAR]),  # the second cannot go alone
         ([CAR, RED, AND, BLUE], 0.1, 0.1, [CAR, RED, AND, BLUE]),  # not at the end
         ([RED, AND, CAR, BLUE, CAR], 0.1, 0.1, [RED, AND, CAR, CAR]),
+        ([CAR, AND, RED, AND, BLUE, CAR], 0.1, 0.1, [CAR, AND, RED, AND, BLUE, CAR]),  # else "a car and car"
+        ([RED, AND, BLUE, AND, CAR], 0.1, 0.1, [RED, AND, BLUE, AND, CAR]),
         ([RED, CAR, AND, BLUE, CAR], 0.1, 0.1, [CAR, AND, BLUE, CAR]),
     ],
 )

@@ -96,30 +96,20 @@ class GeneralWords:
             keep: tokens that stay whatever is seen.
         """
         words: dict[int, int] = {}
-        pairs: list[tuple[Group, dict[int, float]]] = []  # what can be spared of a group, and its kind's share
-        kinds = iter(shares)
+        spare: dict[int, tuple[Group, float]] = {}  # of each word that can be left out its group, and its kind's share
+        each = iter(shares)
         for group in self.groups:
-            spare: dict[int, float] = {}
             for kind in group.kinds:
-                share = next(kinds)
-                said = {word: general for word, general in kind.words.items() if word not in keep}
-                spare |= {word: share for word, general in said.items() if general == OMITTED}
-                words |= said if share < group.share else {}
-            pairs.append((group, spare))
-        spared = {token for token, general in words.items() if general == OMITTED}
-        plain = [token if token in spared else words.get(token, token) for token in tokens]
-        before: dict[int, set[int]] = {}
-        for token, general in zip(tokens, plain, strict=True):
-            before.setdefault(general, set()).add(token)
-        if any(len(tokens) > 1 for tokens in before.values()):
-            plain = list(tokens)
-        gone = {place for place, token in enumerate(plain) if token in spared and self._can_go(plain, place)}
-        for place in range(len(plain) - 3):
-            one, between, other = plain[place : place + 3]
-            if between in self.both and any(
-                one in spare and other in spare and spare[one] + spare[other] < group.together for group, spare in pairs
-            ):
-                gone |= {place, place + 1, place + 2}
+                share = next(each)
+                for word, general in kind.words.items():
+                    if word in keep:
+                        continue
+                    if general == OMITTED:
+                        spare[word] = group, share
+                    elif share < group.share:
+                        words[word] = general
+        plain = _replaced(tokens, words)
+        gone = self._left_out(plain, spare)
         kept = [place for place in range(len(plain)) if place not in gone]
         told = [plain[place] for place in kept]
         for number, place in enumerate(kept[:-1]):  # an article that stands before another word now
@@ -127,13 +117,31 @@ class GeneralWords:
                 told[number] = self.articles.get(told[number + 1], told[number])
         return told
 
+    def _left_out(self, sentence: list[int], spare: Mapping[int, tuple[Group, float]]) -> set[int]:
+        """The places of words that go: one by itself, or two and what is between them."""
+        gone: set[int] = set()
+        for place, token in enumerate(sentence):
+            if token not in spare:
+                continue
+            group, share = spare[token]
+            if share < group.share and self._can_go(sentence, place, place + 1):
+                gone.add(place)
+            pair = sentence[place + 1 : place + 3]
+            if len(pair) == 2 and pair[0] in self.both and pair[1] in spare:
+                group_of_other, more = spare[pair[1]]
+                doubtful = group is group_of_other and share + more < group.together
+                if doubtful and self._can_go(sentence, place, place + 3):
+                    gone |= {place, place + 1, place + 2}
+        return gone
+
+    def _can_go(self, sentence: list[int], first: int, end: int) -> bool:
+        """Whether the words from `first` to before `end` can: something follows, and nothing beside them needs them."""
+        beside = {*sentence[max(0, first - 1) : first], *sentence[end : end + 1]}
+        return end < len(sentence) and not (self.fixed | self.both) & beside
+
     @cached_property
     def _known_articles(self) -> frozenset[int]:
         return frozenset(self.articles.values())
-
-    def _can_go(self, sentence: Sequence[int], place: int) -> bool:
-        beside = {sentence[max(0, place - 1)], *sentence[place + 1 : place + 2]}
-        return place + 1 < len(sentence) and not (self.fixed | self.both) & beside
 
 
 def generalise(
@@ -198,3 +206,12 @@ def generalise(
 
 def _says(sentence: Sequence[int], phrase: Phrase) -> bool:
     return any(tuple(sentence[place : place + len(phrase)]) == phrase for place in range(len(sentence)))
+
+
+def _replaced(tokens: Sequence[int], words: Mapping[int, int]) -> list[int]:
+    """With general words, or as it is where two different words would become the same."""
+    plain = [words.get(token, token) for token in tokens]
+    before: dict[int, set[int]] = {}
+    for token, general in zip(tokens, plain, strict=True):
+        before.setdefault(general, set()).add(token)
+    return list(tokens) if any(len(same) > 1 for same in before.values()) else plain

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from semreg.data.concepts import Concepts, concept_vocabulary
 from semreg.data.implied import implied_labels
@@ -116,8 +116,6 @@ def prepare_data(
     if recipe.consensus is not None:
         most = max(len(record.captions) for record in (*train, *also))
         config = config.model_copy(update={"consensus": recipe.consensus.config(len(train) + len(also), most)})
-    if recipe.grounding is not None:
-        config = config.model_copy(update={"grounding": _grounding(recipe.grounding, concepts, train)})
     vocabularies: dict[str, Vocabulary] = {form: config.vocabulary(form) for form in config.decoders}
     options: dict[str, Any] = {"tag_source": recipe.tags.source, "max_words": recipe.captions.max_length}
     held_out = to_examples(validation, concepts, vocabularies, order, **options)
@@ -128,7 +126,11 @@ def prepare_data(
     }
     for what in (what for what, absent in missing.items() if absent):  # said now, not when a stage is done
         raise SemregError(f"the validation pictures have no {what} that training has: take data.validation: 0.1")
-    return config, to_examples([*train, *also], concepts, vocabularies, order, **options), held_out
+    learnt = to_examples([*train, *also], concepts, vocabularies, order, **options)
+    if recipe.grounding is not None:
+        usual = learnt.truth.double().mean(0)
+        config = config.model_copy(update={"grounding": _grounding(recipe.grounding, concepts, usual, train)})
+    return config, learnt, held_out
 
 
 def _known_kinds(wanted: Sequence[GeneralConfig], concepts: Concepts, words: Vocabulary) -> tuple[GeneralConfig, ...]:
@@ -147,14 +149,15 @@ def _known_kinds(wanted: Sequence[GeneralConfig], concepts: Concepts, words: Voc
     return tuple(known)
 
 
-def _grounding(wanted: GroundingSettings, concepts: Concepts, train: Sequence[Record]) -> GroundingConfig:
-    """How usual the concepts are, and which of them are labels that words of captions imply."""
-    counts = Counter(place for record in train for place in set(concepts.find(record.tags, record.captions)))
+def _grounding(
+    wanted: GroundingSettings, concepts: Concepts, usual: Tensor, train: Sequence[Record]
+) -> GroundingConfig:
+    """How usual the concepts are, (K,), and which of them are labels that words of captions imply."""
     implied = implied_labels([record.tags for record in train], [record.captions for record in train])
     known = {word: tuple(label for label in labels if label in concepts.index) for word, labels in implied.items()}
     return GroundingConfig(
         **wanted.model_dump(),
-        usual=tuple(round(counts[place] / len(train), 5) for place in range(len(concepts))),
+        usual=tuple(round(share, 5) for share in usual.tolist()),
         implied={word: labels for word, labels in known.items() if labels},
     )
 

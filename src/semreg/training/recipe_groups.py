@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from semreg.data.augmentation import Augmentation
-from semreg.model_config import ConsensusConfig, General, NeighboursConfig
+from semreg.model_config import ConsensusConfig, GeneralGroups, NeighboursConfig
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -131,7 +131,7 @@ class CaptionSettings(Settings):
     minimum: Count = 5
     max_length: Count = 20
     candidates: Annotated[int, Field(ge=1, le=100)] | None = None
-    general: General = ()
+    general: GeneralGroups = ()
 
 
 class TrunkSettings(Settings):
